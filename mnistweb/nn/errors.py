@@ -8,7 +8,7 @@ class NetworkError(Exception):
 
 
 class ShapeError(NetworkError, ValueError):
-    """An array does not have the shape that a layer, a loss or a model needs; the message says what would fit."""
+    """An array does not have the shape that a layer, loss or model needs; the message says what would fit."""
 
 
 class ConfigurationError(NetworkError, ValueError):
@@ -23,5 +23,5 @@ class DivergedError(TrainingError, ArithmeticError):
     """The loss, a gradient or a weight became NaN or infinite; the message names epoch, step and layer."""
 
 
-class StopTraining(Exception):  # noqa: N818 - a request, not an error
+class StopTraining(Exception):
     """Raise this in a callback to end ``fit`` after the epoch; what was learned so far is kept."""

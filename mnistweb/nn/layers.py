@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mnistweb.nn.errors import ShapeError, TrainingError
+from mnistweb.nn.errors import TrainingError
 
 Array = np.ndarray
 Shape = tuple[int, ...]
@@ -16,19 +16,20 @@ Shape = tuple[int, ...]
 class Layer:
     """What every layer has: learned arrays, their gradients, and the two passes.
 
-    ``params`` and ``grads`` have the same keys ("weight", "bias", ...) and shapes; ``buffers`` holds arrays that are
-    kept but not learned (running averages). A model may replace the arrays in these dicts by views into one long
-    vector, so a layer always goes through the dict and writes gradients in place (``self.grads["bias"][...] = ``).
+    ``params`` and ``grads`` have the same keys ("weight", "bias", ...) and shapes; ``buffers`` holds arrays
+    that are kept but not learned (running averages). A model may replace the arrays in these dicts by views
+    into one long vector, so a layer always goes through the dict and writes gradients in place
+    (``self.grads["bias"][...] = ``).
 
-    A layer computes in the dtype of what it is given: float32 in daily use, float64 under the gradient check.
+    A layer computes in the dtype of what it is given: float32 in daily use, float64 in the gradient check.
 
-    ``forward`` without ``training`` changes nothing in the layer, so threads can share it. With ``training`` it may
-    keep what ``backward`` needs in ``self.cache`` and hand out arrays from ``self.reuse``, which the next training
-    pass overwrites.
+    ``forward`` without ``training`` changes nothing in the layer, so threads can share it. With ``training``
+    it may keep what ``backward`` needs in ``self.cache`` and hand out arrays from ``self.reuse``, which the
+    next training pass overwrites.
     """
 
-    #: False for the first layer with parameters: nobody asks how the picture should change, so ``backward`` may
-    #: skip that product and return None.
+    #: False for the first layer with parameters: nobody asks how the picture should change, so ``backward``
+    #: may skip that product and return None.
     needs_input_grad: bool = True
 
     def __init__(self) -> None:
@@ -45,29 +46,33 @@ class Layer:
     def backward(self, grad_output: Array) -> Array | None:
         """Given d loss / d outputs, fill ``grads`` and return d loss / d inputs.
 
-        It answers the latest ``forward(training=True)``. ``grad_output`` may be overwritten. Returns None instead
-        when ``needs_input_grad`` is False. Raises TrainingError when there was no such forward pass.
+        It answers the latest ``forward(training=True)``. ``grad_output`` may be overwritten. Returns None
+        instead when ``needs_input_grad`` is False. Raises TrainingError when there was no such forward pass.
         """
         raise NotImplementedError
 
+    def describe(self) -> str:
+        """The layer's word in a model's ``architecture`` ("128", "conv 3x3x32"); empty if it has none."""
+        return ""
+
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of one output, without N, for one input of this shape; ShapeError if the layer can't take it."""
+        """Shape of one output, without N, for an input of this shape; ShapeError if the layer can't take it."""
         return input_shape
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain numbers and strings: with them ``from_config`` builds a twin."""
+        """The constructor's arguments as plain numbers and strings, from which ``from_config`` builds again."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], rng: np.random.Generator) -> Self:
-        """A new layer from what ``config`` gave. A layer that draws its weights hands ``rng`` to its constructor."""
+        """A new layer from what ``config`` gave; a layer that draws its weights gives ``rng`` to ``__init__``."""
         return cls(**config)
 
     def reseed(self, rng: np.random.Generator) -> None:
-        """Draw from ``rng`` from now on. Only layers with randomness of their own (Dropout) do anything here."""
+        """Draw from ``rng`` from now on. Only layers with randomness of their own (Dropout) do anything."""
 
     def replica(self) -> Self:
-        """A twin for a second thread: the same parameters (shared), but gradients, buffers and caches of its own."""
+        """A twin for a second thread: shared parameters, but gradients, buffers and caches of its own."""
         twin = copy.copy(self)
         twin.params = dict(self.params)
         twin.grads = {name: np.zeros_like(grad) for name, grad in self.grads.items()}
@@ -85,11 +90,19 @@ class Layer:
                 f"{type(self).__name__}.backward was called, but no forward(training=True) came before it"
             ) from None
 
-    def reuse(self, name: str, shape: Shape, dtype: Any) -> Array:
-        """An uninitialised array of this shape that is allocated once and handed out again at every training step.
+    def astype(self, dtype: Any) -> Self:
+        """A twin in another precision that shares nothing with this layer; the gradient check uses float64."""
+        twin = self.replica()
+        for arrays in (twin.params, twin.grads, twin.buffers):
+            for name, array in arrays.items():
+                arrays[name] = array.astype(dtype)  # always a copy
+        return twin
 
-        Fresh memory has to be cleared by the operating system page by page; at every step that costs more than
-        the arithmetic of a small network.
+    def reuse(self, name: str, shape: Shape, dtype: Any) -> Array:
+        """An uninitialised array, allocated once and handed out again at every training step.
+
+        Fresh memory has to be cleared by the operating system page by page; at every step that costs more
+        than the arithmetic of a small network.
         """
         array = self._scratch.get(name)
         if array is None or array.shape != shape or array.dtype != dtype:
