@@ -1,0 +1,70 @@
+"""After training, validation pictures teach the model how sure it may be, and below what it should say so.
+
+Temperature scaling: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks" (2017).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# The golden section, by which the search below narrows its interval.
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray, *, low: float = 0.05, high: float = 20.0) -> float:
+    """The temperature T > 0 that makes softmax(logits / T) likeliest for the labels.
+
+    logits: (N, classes). labels: int (N,). The mean negative log-likelihood has one minimum in T, found by a
+    golden-section search over log T between `low` and `high`, to within a thousandth.
+    """
+    logits = np.asarray(logits, np.float64)
+    left, right = np.log(low), np.log(high)
+    while right - left > 1e-3:
+        inner_left, inner_right = right - _GOLDEN * (right - left), left + _GOLDEN * (right - left)
+        if negative_log_likelihood(logits / np.exp(inner_left), labels) < negative_log_likelihood(
+            logits / np.exp(inner_right), labels
+        ):
+            right = inner_right
+        else:
+            left = inner_left
+    return float(np.exp((left + right) / 2))
+
+
+def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean of -log softmax(logits)[label], in nats."""
+    shifted = logits - logits.max(axis=1, keepdims=True)  # so that exp cannot overflow
+    log_sums = np.log(np.exp(shifted).sum(axis=1))
+    return float((log_sums - shifted[np.arange(len(labels)), labels]).mean())
+
+
+def calibrated_probabilities(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """softmax(logits / temperature), float64 (N, classes); rows sum to 1."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def fit_verdict(
+    digit_confidences: np.ndarray, *, keep: float = 0.99, keep_uncertain: float = 0.998
+) -> dict[str, float]:
+    """Thresholds on the calibrated confidence, from the confidences (N,) of validation digits.
+
+    At or above ``digit_at_least`` the verdict is `digit`: at least the share `keep` of the digits is. Below
+    ``not_a_digit_below`` it is `not_a_digit`: at most 1 - `keep_uncertain` of them are. `uncertain` lies between.
+    """
+    ordered = np.sort(np.asarray(digit_confidences, np.float64))
+    lost = int(np.floor((1 - keep) * len(ordered) + 1e-9))
+    wrongly_refused = int(np.floor((1 - keep_uncertain) * len(ordered) + 1e-9))
+    return {"digit_at_least": float(ordered[lost]), "not_a_digit_below": float(ordered[wrongly_refused])}
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, *, bins: int = 15) -> float:
+    """How far confidence and accuracy lie apart, averaged over `bins` equal ranges of confidence, in 0..1.
+
+    probabilities: (N, classes). labels: int (N,). Defined in Guo et al. (2017), section 2.
+    """
+    confidences = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    numbers = np.minimum((confidences * bins).astype(int), bins - 1)
+    gaps = np.bincount(numbers, confidences - right, minlength=bins)  # (bins,): sum of confidence - accuracy
+    return float(np.abs(gaps).sum() / len(labels))

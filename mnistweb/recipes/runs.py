@@ -1,0 +1,101 @@
+"""A run is a recipe, a seed and a folder: settings, curves, the last checkpoint, and in the end the model.
+
+```
+runs/mlp-128-64-20260131-120000/
+    settings.toml    the complete recipe; trains the same weights again
+    curves.csv       a row an epoch, for any spreadsheet
+    checkpoint.pkl   everything that a resumed training needs; replaced in one step after each epoch
+    model.pkl        the finished model, in the form the server reads
+```
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mnistweb.files import write_atomically
+from mnistweb.recipes.errors import RunError
+from mnistweb.recipes.files import parse_recipe, write_recipe
+from mnistweb.recipes.recipe import Recipe
+from mnistweb.resources import instance_folder
+
+SETTINGS = "settings.toml"
+CURVES = "curves.csv"
+CHECKPOINT = "checkpoint.pkl"
+MODEL = "model.pkl"
+
+
+def runs_folder() -> Path:
+    """Where runs go unless told otherwise."""
+    return instance_folder() / "runs"
+
+
+def new_run_folder(name: str, *, parent: Path | None = None, now: datetime | None = None) -> Path:
+    """A path ``<name>-<date>-<time>`` that does not exist yet; the folder is made by the first file written."""
+    parent = runs_folder() if parent is None else parent
+    stem = f"{name}-{(now or datetime.now()):%Y%m%d-%H%M%S}"
+    candidates = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]
+    return next(parent / candidate for candidate in candidates if not (parent / candidate).exists())
+
+
+def latest_run(name: str, *, parent: Path | None = None) -> Path:
+    """The newest run folder of the recipe `name` that has a checkpoint. Raises RunError when there is none."""
+    parent = runs_folder() if parent is None else parent
+    checkpoints = [path for path in parent.glob(f"*/{CHECKPOINT}") if _recipe_name(path.parent) == name]
+    if not checkpoints:
+        raise RunError(f"no run of {name} to resume in {parent}; name a folder with --run-folder")
+    return max(checkpoints, key=lambda path: path.stat().st_mtime_ns).parent
+
+
+def write_settings(folder: Path, recipe: Recipe) -> None:
+    """Write the complete recipe into the run's folder."""
+    write_atomically(folder / SETTINGS, write_recipe(recipe).encode())
+
+
+def read_settings(folder: Path) -> Recipe:
+    """The recipe of a run. Raises RunError when the folder is no run, RecipeError when its settings are broken."""
+    try:
+        text = (folder / SETTINGS).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise RunError(f"{folder} is not the folder of a run: cannot read {SETTINGS} ({problem})") from problem
+    return parse_recipe(text, name=folder.name)
+
+
+def write_curves(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write one line an epoch; the whole file is replaced, so a resumed run never doubles a line."""
+    rows = list(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["epoch"], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
+    write_atomically(folder / CURVES, text.getvalue().encode())
+
+
+def read_curves(folder: Path) -> list[dict[str, float]]:
+    """The rows of a run's curves, as numbers; an empty cell is left out. Raises RunError naming the line."""
+    path = folder / CURVES
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as problem:
+        raise RunError(f"{folder} has no curves to plot: cannot read {CURVES} ({problem})") from problem
+    rows = []
+    for number, line in enumerate(lines, start=2):  # line 1 is the header
+        try:
+            rows.append({key: float(value) for key, value in line.items() if value != ""})
+        except (TypeError, ValueError) as problem:
+            raise RunError(f"{path}, line {number}: expected numbers, got {list(line.values())}") from problem
+    return rows
+
+
+def _recipe_name(folder: Path) -> str | None:
+    try:
+        return read_settings(folder).name
+    except ValueError:  # a folder that is broken is no candidate
+        return None
