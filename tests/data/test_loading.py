@@ -1,0 +1,105 @@
+"""Loading a data set: found by content, cached, and the real MNIST is the real one."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnistweb.data import DataError, MissingDataError, load_dataset
+from tests.data.test_idx import idx_bytes
+
+
+def write_idx_set(folder: Path, count: int = 30, seed: int = 0, packed: bool = True) -> None:
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for prefix in ("train", "t10k"):
+        for kind, array in (
+            ("images-idx3", rng.integers(0, 256, (count, 28, 28)).astype(np.uint8)),
+            ("labels-idx1", rng.integers(0, 10, count).astype(np.uint8)),
+        ):
+            content = idx_bytes(array)
+            name = f"{prefix}-{kind}-ubyte"
+            if packed:
+                (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+            else:
+                (folder / name).write_bytes(content)
+
+
+def test_real_mnist_is_found_and_whole(real_data_dir: Path, tmp_path: Path) -> None:
+    test = load_dataset("mnist", "test", data_dir=real_data_dir, cache_dir=tmp_path)
+    assert test.images.shape == (10_000, 28, 28, 1)
+    np.testing.assert_array_equal(test.class_counts, [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
+
+
+def test_the_second_start_reads_the_cache_and_gets_the_same(tmp_path: Path) -> None:
+    write_idx_set(tmp_path / "mine")
+    first = load_dataset(tmp_path / "mine", cache_dir=tmp_path / "cache")
+    (stored,) = (tmp_path / "cache").iterdir()
+    written = stored.stat().st_mtime_ns
+    again = load_dataset(tmp_path / "mine", cache_dir=tmp_path / "cache")
+    assert stored.stat().st_mtime_ns == written
+    assert again.sha256 == first.sha256
+    assert again.name == first.name == "mine/train"
+
+
+def test_a_cache_whose_source_changed_is_made_anew(tmp_path: Path) -> None:
+    write_idx_set(tmp_path / "mine", seed=1)
+    first = load_dataset(tmp_path / "mine", cache_dir=tmp_path / "cache")
+    write_idx_set(tmp_path / "mine", seed=2)
+    assert load_dataset(tmp_path / "mine", cache_dir=tmp_path / "cache").sha256 != first.sha256
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "noise", "gone"])
+def test_a_damaged_cache_is_made_anew(tmp_path: Path, damage: str) -> None:
+    write_idx_set(tmp_path / "mine")
+    first = load_dataset(tmp_path / "mine", cache_dir=tmp_path / "cache")
+    (stored,) = (tmp_path / "cache").iterdir()
+    good = stored.read_bytes()
+    stored.write_bytes({"empty": b"", "cut": good[:5000], "noise": bytes(5000), "gone": good}[damage])
+    if damage == "gone":
+        stored.unlink()
+    assert load_dataset(tmp_path / "mine", cache_dir=tmp_path / "cache").sha256 == first.sha256
+    assert len(stored.read_bytes()) == len(good)
+
+
+def test_a_cache_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    write_idx_set(tmp_path / "mine")
+    (tmp_path / "cache").write_text("not a folder")
+    assert len(load_dataset(tmp_path / "mine", cache_dir=tmp_path / "cache")) == 30
+
+
+def test_unpacked_files_are_read_like_packed_ones(tmp_path: Path) -> None:
+    write_idx_set(tmp_path / "packed")
+    write_idx_set(tmp_path / "plain", packed=False)
+    packed = load_dataset(tmp_path / "packed", "test", cache_dir=tmp_path)
+    plain = load_dataset(tmp_path / "plain", "test", cache_dir=tmp_path)
+    assert packed.sha256 == plain.sha256
+
+
+def test_files_of_the_right_name_and_other_content_are_not_taken_for_mnist(tmp_path: Path) -> None:
+    write_idx_set(tmp_path / "mnist")
+    with pytest.raises(DataError, match="not the train-images-idx3-ubyte.gz of MNIST"):
+        load_dataset("mnist", data_dir=tmp_path, cache_dir=tmp_path)
+
+
+def test_missing_mnist_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match=r"no train-images.* in .*mnistweb data fetch mnist"):
+        load_dataset("mnist", data_dir=tmp_path)
+
+
+def test_the_environment_names_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNISTWEB_DATA_DIR", str(tmp_path / "elsewhere"))
+    with pytest.raises(MissingDataError, match="elsewhere"):
+        load_dataset("mnist")
+
+
+def test_unknown_sources_and_splits_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match="neither a folder nor one of the known data sets"):
+        load_dataset("imagenet")
+    with pytest.raises(DataError, match="split must be one of train, test; got 'dev'"):
+        load_dataset("mnist", "dev")
+    with pytest.raises(MissingDataError, match=r"there is no train-images-idx3-ubyte.gz"):
+        load_dataset(tmp_path)
