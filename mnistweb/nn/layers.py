@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from mnistweb.nn.errors import TrainingError
+from mnistweb.nn.errors import ConfigurationError, ShapeError, TrainingError
+from mnistweb.nn.initializers import initialize
 
 Array = np.ndarray
 Shape = tuple[int, ...]
@@ -56,16 +57,16 @@ class Layer:
         return ""
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of one output, without N, for an input of this shape; ShapeError if the layer can't take it."""
+        """Shape of one output, without N, for an input of this shape; ShapeError if it does not fit."""
         return input_shape
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain numbers and strings, from which ``from_config`` builds again."""
+        """The constructor's arguments as plain numbers and strings; ``from_config`` builds from them."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], rng: np.random.Generator) -> Self:
-        """A new layer from what ``config`` gave; a layer that draws its weights gives ``rng`` to ``__init__``."""
+        """A new layer from what ``config`` gave; layers that draw hand ``rng`` to their constructor."""
         return cls(**config)
 
     def reseed(self, rng: np.random.Generator) -> None:
@@ -91,7 +92,7 @@ class Layer:
             ) from None
 
     def astype(self, dtype: Any) -> Self:
-        """A twin in another precision that shares nothing with this layer; the gradient check uses float64."""
+        """A twin in another precision that shares no array with this layer."""
         twin = self.replica()
         for arrays in (twin.params, twin.grads, twin.buffers):
             for name, array in arrays.items():
@@ -125,3 +126,116 @@ class Flatten(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (int(np.prod(input_shape)),)
+
+
+class Dense(Layer):
+    """Every output is a weighted sum of all inputs plus a bias: y = x W + b.
+
+    ``weight`` is (in_features, out_features), drawn by the initializer of that name (``INITIALIZERS``);
+    ``bias`` is (out_features,) and starts at zero. Inputs are (N, in_features), outputs (N, out_features).
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, *, initializer: str = "he_normal", rng: np.random.Generator
+    ) -> None:
+        super().__init__()
+        if in_features < 1 or out_features < 1:
+            raise ConfigurationError(
+                f"Dense needs at least one input and one output, got {in_features} and {out_features}"
+            )
+        self.in_features = in_features
+        self.out_features = out_features
+        self.initializer = initializer
+        weight = initialize(
+            initializer, (in_features, out_features), fan_in=in_features, fan_out=out_features, rng=rng
+        )
+        self.params = {"weight": weight, "bias": np.zeros(out_features, np.float32)}
+        self.grads = {name: np.zeros_like(param) for name, param in self.params.items()}
+
+    def forward(self, inputs: Array, *, training: bool = False) -> Array:
+        weight = self.params["weight"]
+        try:
+            if training:
+                self.cache["inputs"] = inputs
+                outputs = self.reuse("outputs", (len(inputs), self.out_features), weight.dtype)
+                np.matmul(inputs, weight, out=outputs)
+            else:
+                outputs = inputs @ weight
+        except ValueError as error:  # asking only when the product fails keeps a single picture fast
+            raise self._wrong_shape(f"(N, {self.in_features})", inputs.shape, inputs.ndim - 1) from error
+        outputs += self.params["bias"]
+        return outputs
+
+    def backward(self, grad_output: Array) -> Array | None:
+        inputs = self.remembered("inputs")
+        np.matmul(inputs.T, grad_output, out=self.grads["weight"])
+        np.sum(grad_output, axis=0, out=self.grads["bias"])
+        if not self.needs_input_grad:
+            return None
+        weight = self.params["weight"]
+        return np.matmul(grad_output, weight.T, out=self.reuse("grad", inputs.shape, weight.dtype))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if input_shape != (self.in_features,):
+            raise self._wrong_shape(f"({self.in_features},)", input_shape, len(input_shape))
+        return (self.out_features,)
+
+    def describe(self) -> str:
+        return str(self.out_features)
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "initializer": self.initializer,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], rng: np.random.Generator) -> Self:
+        return cls(**config, rng=rng)
+
+    def _wrong_shape(self, wanted: str, got: Shape, dimensions: int) -> ShapeError:
+        advice = "; add Flatten before it" if dimensions > 1 else ""
+        return ShapeError(f"Dense expected inputs of shape {wanted}, got {got}{advice}")
+
+
+class Dropout(Layer):
+    """In training, zeroes each input with probability ``dropout_rate`` so that no unit can lean on another.
+
+    What stays is divided by 1 - dropout_rate ("inverted" dropout), so the expected sum is the same and
+    inference is just the identity (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014). Where the
+    zeros fall comes from the generator given last to ``reseed``, at first from ``rng``.
+    """
+
+    def __init__(self, dropout_rate: float, *, rng: np.random.Generator) -> None:
+        super().__init__()
+        if not 0 <= dropout_rate < 1:
+            raise ConfigurationError(f"dropout_rate must be at least 0 and below 1, got {dropout_rate}")
+        self.dropout_rate = dropout_rate
+        self._rng = rng
+
+    def forward(self, inputs: Array, *, training: bool = False) -> Array:
+        if not training:
+            return inputs
+        # Uniform draws in float32 whatever the inputs' dtype, so that a float64 copy meets the same mask.
+        draws = self.reuse("draws", inputs.shape, np.float32)
+        self._rng.random(out=draws, dtype=np.float32)
+        keeps = self.reuse("keeps", inputs.shape, inputs.dtype)
+        np.greater_equal(draws, self.dropout_rate, out=keeps)  # 1 or 0
+        keeps /= 1 - self.dropout_rate
+        self.cache["keeps"] = keeps
+        return np.multiply(inputs, keeps, out=self.reuse("outputs", inputs.shape, inputs.dtype))
+
+    def backward(self, grad_output: Array) -> Array:
+        keeps = self.remembered("keeps")
+        return np.multiply(grad_output, keeps, out=self.reuse("grad", keeps.shape, keeps.dtype))
+
+    def reseed(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+
+    def config(self) -> dict[str, Any]:
+        return {"dropout_rate": self.dropout_rate}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], rng: np.random.Generator) -> Self:
+        return cls(**config, rng=rng)
