@@ -1,0 +1,178 @@
+"""A convolution slides a small window over a picture and asks every place the same learned questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from mnistweb.nn.errors import ConfigurationError, ShapeError
+from mnistweb.nn.initializers import initialize
+from mnistweb.nn.layers import Array, Layer, Shape
+
+# Pictures are worked on a few at a time, so that their columns stay in a processor core's own cache.
+_CHUNK_BYTES = 1 << 20
+
+
+class Conv2D(Layer):
+    """Every output pixel is the dot product of one window of the picture with one learned kernel:
+
+        outputs[n, y, x, o] = bias[o] + sum over i, j, c of
+                              padded[n, y * stride + i, x * stride + j, c] * weight[i, j, c, o]
+
+    (Goodfellow, Bengio, Courville, "Deep Learning", 2016, section 9.1; strictly, a cross-correlation.)
+
+    With the windows laid out as the rows of a matrix, ``columns(padded)`` (N * out_h * out_w, k * k * C), all
+    sums become one matrix product (Chellapilla, Puri, Simard, "High Performance Convolutional Neural
+    Networks for Document Processing", 2006), and so do both gradients:
+
+        outputs     = columns(padded) @ weight + bias
+        grad_weight = columns(padded).T @ grad_output
+        grad_inputs = columns(grad_output, spread by stride and padded by k - 1) @ flipped weight
+
+    Takes (N, H, W, in_channels), gives (N, out_h, out_w, out_channels) with
+    out_h = (H + 2 * padding - kernel_size) // stride + 1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        *,
+        bias: bool = True,
+        rng: np.random.Generator,
+    ) -> None:
+        """``bias=False`` suits a convolution before BatchNorm, which would subtract a bias again.
+
+        Raises ConfigurationError for a size below 1 or a negative padding.
+        """
+        super().__init__()
+        smallest = {"in_channels": 1, "out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0}
+        sizes = (in_channels, out_channels, kernel_size, stride, padding)
+        for (name, least), size in zip(smallest.items(), sizes, strict=True):
+            if size < least:
+                raise ConfigurationError(f"Conv2D: {name} must be at least {least}, got {size}")
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        shape = (kernel_size, kernel_size, in_channels, out_channels)
+        area = kernel_size**2
+        self.params["weight"] = initialize(
+            "he_normal", shape, fan_in=area * in_channels, fan_out=area * out_channels, rng=rng
+        )
+        if bias:
+            self.params["bias"] = np.zeros(out_channels, np.float32)
+        self.grads = {name: np.zeros_like(param) for name, param in self.params.items()}
+
+    def forward(self, inputs: Array, *, training: bool = False) -> Array:
+        out_h, out_w, _ = self.output_shape(inputs.shape[1:])
+        padded = self._padded(inputs)
+        if training:
+            self.cache["padded"] = padded
+        outputs = np.empty((len(inputs), out_h, out_w, self.out_channels), inputs.dtype)
+        kernels = self.params["weight"].reshape(-1, self.out_channels)  # (k * k * C, O)
+        for part, columns in _columns(padded, self.kernel_size, self.stride):
+            rows = outputs[part].reshape(-1, self.out_channels)
+            np.matmul(columns, kernels, out=rows)
+            if "bias" in self.params:
+                rows += self.params["bias"]
+        return outputs
+
+    def backward(self, grad_output: Array) -> Array | None:
+        padded = self.remembered("padded")
+        grad_kernels = np.zeros_like(self.grads["weight"]).reshape(-1, self.out_channels)
+        for part, columns in _columns(padded, self.kernel_size, self.stride):
+            grad_kernels += columns.T @ grad_output[part].reshape(-1, self.out_channels)
+        self.grads["weight"][...] = grad_kernels.reshape(self.grads["weight"].shape)
+        if "bias" in self.grads:
+            np.sum(grad_output, axis=(0, 1, 2), out=self.grads["bias"])
+        return self._input_gradient(grad_output, padded.shape) if self.needs_input_grad else None
+
+    def _input_gradient(self, grad_output: Array, padded_shape: Shape) -> Array:
+        k, stride = self.kernel_size, self.stride
+        n, height, width, channels = padded_shape
+        # Each input pixel collects from the windows that held it: a convolution of the gradient, spread out
+        # by the stride and padded by k - 1, with the kernels turned by 180 degrees.
+        spread = np.zeros((n, height + k - 1, width + k - 1, self.out_channels), grad_output.dtype)
+        _, out_h, out_w, _ = grad_output.shape
+        lines, pixels = (slice(k - 1, k - 1 + count * stride, stride) for count in (out_h, out_w))
+        spread[:, lines, pixels] = grad_output
+        p = self.padding
+        spread = spread[:, p : p + height + k - 1 - 2 * p, p : p + width + k - 1 - 2 * p]
+        turned = np.ascontiguousarray(self.params["weight"][::-1, ::-1].swapaxes(2, 3)).reshape(-1, channels)
+        grad_inputs = np.empty((n, height - 2 * p, width - 2 * p, channels), grad_output.dtype)
+        for part, columns in _columns(np.ascontiguousarray(spread), k, 1):
+            np.matmul(columns, turned, out=grad_inputs[part].reshape(-1, channels))
+        return grad_inputs
+
+    def _padded(self, inputs: Array) -> Array:
+        if self.padding == 0:
+            return np.ascontiguousarray(inputs)
+        rim = (self.padding, self.padding)
+        return np.pad(inputs, ((0, 0), rim, rim, (0, 0)))
+
+    def describe(self) -> str:
+        return f"conv {self.kernel_size}x{self.kernel_size}x{self.out_channels}"
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 3 or input_shape[2] != self.in_channels:
+            raise ShapeError(
+                f"Conv2D expected inputs of shape (N, height, width, {self.in_channels}), got (N, "
+                f"{', '.join(map(str, input_shape))}); set in_channels to the number of channels before it"
+            )
+        counts = window_counts("Conv2D", input_shape, self.kernel_size, self.stride, self.padding)
+        return (*counts, self.out_channels)
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "in_channels": self.in_channels,
+            "out_channels": self.out_channels,
+            "kernel_size": self.kernel_size,
+            "stride": self.stride,
+            "padding": self.padding,
+            "bias": "bias" in self.params,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], rng: np.random.Generator) -> Self:
+        return cls(**config, rng=rng)
+
+
+def window_counts(
+    layer: str, input_shape: Shape, size: int, stride: int, padding: int = 0
+) -> tuple[int, int]:
+    """How many windows of ``size`` fit down and across a picture (H, W, C); ShapeError when not one does."""
+    height, width = (side + 2 * padding for side in input_shape[:2])
+    if min(height, width) < size:
+        raise ShapeError(
+            f"{layer} has windows of {size}x{size}, but its inputs are only "
+            f"{input_shape[0]}x{input_shape[1]} with padding {padding}; use a smaller window or pool less before"
+        )
+    return (height - size) // stride + 1, (width - size) // stride + 1
+
+
+def _columns(pictures: Array, k: int, stride: int) -> Iterator[tuple[slice, Array]]:
+    """The windows of a few pictures after another, as rows of a matrix (few * out_h * out_w, k * k * C).
+
+    ``pictures`` (N, H, W, C) is contiguous. The matrix is used again: it holds until the next step.
+    """
+    n, height, width, channels = pictures.shape
+    out_h, out_w = (height - k) // stride + 1, (width - k) // stride + 1
+    # In NHWC the k pixels of a window's line, with all their channels, lie side by side in memory.
+    by_picture, by_row, by_pixel, by_channel = pictures.strides
+    windows = np.ndarray(  # (N, out_h, out_w, k, k * C), a view: nothing is copied yet
+        (n, out_h, out_w, k, k * channels),
+        pictures.dtype,
+        pictures,
+        strides=(by_picture, by_row * stride, by_pixel * stride, by_row, by_channel),
+    )
+    step = max(1, min(n, _CHUNK_BYTES // (windows[:1].size * pictures.itemsize)))
+    columns = np.empty((step, *windows.shape[1:]), pictures.dtype)
+    for start in range(0, n, step):
+        part = slice(start, min(start + step, n))
+        filled = columns[: part.stop - start]
+        np.copyto(filled, windows[part])
+        yield part, filled.reshape(-1, k * k * channels)

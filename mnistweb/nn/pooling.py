@@ -1,0 +1,117 @@
+"""Pooling makes a picture smaller: each small window of it becomes one number, its maximum or its mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from mnistweb.nn.convolution import window_counts
+from mnistweb.nn.errors import ConfigurationError, ShapeError
+from mnistweb.nn.layers import Array, Layer, Shape
+
+
+class _WindowPool(Layer):
+    """What the maximum and the mean over windows have in common: the windows."""
+
+    def __init__(self, pool_size: int, stride: int | None = None) -> None:
+        """Windows of pool_size x pool_size, side by side unless ``stride`` says otherwise; no padding."""
+        super().__init__()
+        self.pool_size, self.stride = pool_size, pool_size if stride is None else stride
+        if self.pool_size < 1 or self.stride < 1:
+            raise ConfigurationError(
+                f"{type(self).__name__} wants pool_size and stride >= 1, got {pool_size} and {stride}"
+            )
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        _check_picture(self, input_shape)
+        counts = window_counts(type(self).__name__, input_shape, self.pool_size, self.stride)
+        return (*counts, input_shape[2])
+
+    def config(self) -> dict[str, Any]:
+        return {"pool_size": self.pool_size, "stride": self.stride}
+
+    def _corners(self, pictures: Array) -> Iterator[Array]:
+        """For each place in a window, the view (N, out_h, out_w, C) of what all windows hold there."""
+        out_h, out_w, _ = self.output_shape(pictures.shape[1:])
+        reach_h, reach_w = (out_h - 1) * self.stride + 1, (out_w - 1) * self.stride + 1
+        for i in range(self.pool_size):
+            for j in range(self.pool_size):
+                yield pictures[:, i : i + reach_h : self.stride, j : j + reach_w : self.stride]
+
+
+class MaxPool2D(_WindowPool):
+    """The largest value of each window and channel; its gradient goes to the first place that held it.
+
+    (N, H, W, C) -> (N, out_h, out_w, C), out_h = (H - pool_size) // stride + 1; pixels left over are ignored.
+    """
+
+    def forward(self, inputs: Array, *, training: bool = False) -> Array:
+        first, *others = self._corners(inputs)
+        outputs = first.copy()
+        for other in others:
+            np.maximum(outputs, other, out=outputs)
+        if training:
+            self.cache.update(inputs=inputs, outputs=outputs)
+        return outputs
+
+    def backward(self, grad_output: Array) -> Array | None:
+        inputs, outputs = self.remembered("inputs"), self.remembered("outputs")
+        grad_inputs = np.zeros_like(inputs)
+        waiting = np.ones(outputs.shape, bool)
+        for values, grads in zip(self._corners(inputs), self._corners(grad_inputs), strict=True):
+            hit = (values == outputs) & waiting
+            waiting ^= hit
+            grads += grad_output * hit
+        return grad_inputs
+
+
+class AveragePool2D(_WindowPool):
+    """The mean of each window and channel; its gradient is shared out evenly.
+
+    (N, H, W, C) -> (N, out_h, out_w, C), out_h = (H - pool_size) // stride + 1; pixels left over are ignored.
+    """
+
+    def forward(self, inputs: Array, *, training: bool = False) -> Array:
+        if training:
+            self.cache["input_shape"] = inputs.shape
+        first, *others = self._corners(inputs)
+        outputs = first.copy()
+        for other in others:
+            outputs += other
+        outputs *= 1 / self.pool_size**2
+        return outputs
+
+    def backward(self, grad_output: Array) -> Array | None:
+        grad_inputs = np.zeros(self.remembered("input_shape"), grad_output.dtype)
+        share = grad_output * (1 / self.pool_size**2)
+        for grads in self._corners(grad_inputs):
+            grads += share
+        return grad_inputs
+
+
+class GlobalAveragePool2D(Layer):
+    """The mean of each channel over the whole picture: (N, H, W, C) -> (N, C)."""
+
+    def forward(self, inputs: Array, *, training: bool = False) -> Array:
+        if training:
+            self.cache["input_shape"] = inputs.shape
+        return inputs.mean(axis=(1, 2))
+
+    def backward(self, grad_output: Array) -> Array | None:
+        n, height, width, channels = shape = self.remembered("input_shape")
+        share = grad_output * (1 / (height * width))
+        return np.ascontiguousarray(np.broadcast_to(share.reshape(n, 1, 1, channels), shape))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        _check_picture(self, input_shape)
+        return (input_shape[2],)
+
+
+def _check_picture(layer: Layer, input_shape: Shape) -> None:
+    if len(input_shape) != 3:
+        raise ShapeError(
+            f"{type(layer).__name__} expected pictures of shape (N, height, width, channels), got "
+            f"(N, {', '.join(map(str, input_shape))}); put it before Flatten"
+        )
