@@ -81,7 +81,7 @@ def test_unpacked_files_are_read_like_packed_ones(tmp_path: Path) -> None:
 
 def test_files_of_the_right_name_and_other_content_are_not_taken_for_mnist(tmp_path: Path) -> None:
     write_idx_set(tmp_path / "mnist")
-    with pytest.raises(DataError, match="not the train-images-idx3-ubyte.gz of MNIST"):
+    with pytest.raises(DataError, match=r"not the train-images-idx3-ubyte\.gz of MNIST"):
         load_dataset("mnist", data_dir=tmp_path, cache_dir=tmp_path)
 
 
