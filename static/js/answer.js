@@ -1,0 +1,65 @@
+// An answer card: the digit large, the verdict in words, ten bars with numbers.
+
+export class AnswerCard {
+  constructor(element) {
+    this.element = element;
+    this.digit = element.querySelector(".digit");
+    this.sentence = element.querySelector(".sentence");
+    this.model = element.querySelector(".answer-model");
+    this.rows = [...element.querySelectorAll("[data-digit]")];
+    this.answer = null;
+  }
+
+  /** Nothing is known of the drawing; the card says why. */
+  empty(sentence) {
+    this.#forget("empty", sentence);
+    this.#showDigit("", []);
+  }
+
+  /** The drawing changed: the old answer stays in sight, greyed, until the new one is there. */
+  waiting() {
+    if (this.element.dataset.state === "waiting") return;
+    this.#forget("waiting", null);
+  }
+
+  failed(sentence) {
+    this.#forget("error", sentence);
+  }
+
+  show(answer) {
+    this.answer = answer;
+    const { state, prediction, verdict } = { state: "done", ...answer };
+    this.#showDigit(prediction, answer.probabilities);
+    this.model.textContent = `read by ${answer.model}`;
+    this.#say(answer.sentence);
+    Object.assign(this.element.dataset, { prediction, verdict, state });
+  }
+
+  #forget(state, sentence) {
+    this.answer = null;
+    Object.assign(this.element.dataset, { prediction: "", verdict: "", state });
+    if (sentence !== null) this.#say(sentence);
+  }
+
+  // Screen readers announce every change of the text, so it changes only when it says something new.
+  #say(sentence) {
+    if (this.sentence.textContent !== sentence) this.sentence.textContent = sentence;
+  }
+
+  #showDigit(prediction, probabilities) {
+    this.digit.textContent = prediction;
+    this.rows.forEach((row, digit) => {
+      const probability = probabilities[digit] ?? 0;
+      row.classList.toggle("top", digit === prediction);
+      row.querySelector("rect").setAttribute("width", (100 * probability).toFixed(2));
+      row.querySelector(".bar-percent").textContent = percent(probability);
+    });
+  }
+}
+
+/** Never "100 %": a network can't be certain. */
+function percent(probability) {
+  if (probability > 0 && probability < 0.001) return "<0.1 %";
+  if (probability > 0.999 ) return ">99.9 %";
+  return `${(100 * probability).toFixed(probability === 0 ? 0 : 1)} %`;
+}

@@ -1,0 +1,75 @@
+// Taking a drawing away and bringing one in: downloads, a link, a picture placed on the sheet.
+
+import { asPicture } from "./ink.js";
+import { receivePictures } from "./picture_drop.js";
+import { fromFragment, toFragment } from "./share.js";
+
+const $ = (id) => document.getElementById(id);
+const LARGEST_SIDE = 1200; // pixels of a placed picture; a digit needs no more, and a photo would travel slowly
+const SAVED_SIDE = 840;
+
+export function offerExtras({ drawing, answer, small }) {
+  const say = (sentence) => ($("notice").textContent = sentence);
+
+  $("save-drawing").addEventListener("click", () => save("digit.png", asPicture(drawing.marks, SAVED_SIDE).toDataURL()));
+  $("save-small").addEventListener("click", () => save("digit-28x28.png", small.toDataURL()));
+  $("save-answer").addEventListener("click", () => {
+    const { explanation, ...plain } = answer.answer ?? {};
+    const text = JSON.stringify(plain, null, 2);
+    save("answer.json", `data:application/json,${encodeURIComponent(text)}`);
+  });
+
+  $("share").addEventListener("click", async () => {
+    const link = location.href.replace(/#.*/, "") + toFragment(drawing.marks);
+    history.replaceState(null, "", link);
+    const left = drawing.marks.some((mark) => mark.kind === "picture") ? " A placed picture does not travel with it." : "";
+    try {
+      await navigator.clipboard.writeText(link);
+      say(`The link is copied: it carries the strokes.${left}`);
+    } catch {
+      say(`The link is in the address bar: it carries the strokes.${left}`);
+    }
+  });
+  const redraw = () => {
+    const strokes = fromFragment(location.hash);
+    if (strokes.length === 0) return;
+    drawing.clear();
+    strokes.forEach((stroke) => drawing.add(stroke));
+  };
+  addEventListener("hashchange", redraw);
+  redraw();
+
+  async function place([file]) {
+    try {
+      const image = await createImageBitmap(file);
+      drawing.clear();
+      drawing.add({ kind: "picture", image, dataUrl: asDataUrl(image) });
+      say(`${file.name} is on the sheet. Draw over it or erase as you like.`);
+    } catch {
+      say(`${file.name} is no picture that this browser can read.`);
+    }
+  }
+  $("picture").addEventListener("change", () => {
+    if ($("picture").files.length > 0) place($("picture").files);
+    $("picture").value = "";
+  });
+  receivePictures($("paint-canvas").parentElement, place);
+}
+
+function asDataUrl(image) {
+  const scale = Math.min(1, LARGEST_SIDE / Math.max(image.width, image.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(image.width * scale));
+  canvas.height = Math.max(1, Math.round(image.height * scale));
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas.toDataURL("image/png");
+}
+
+function save(name, url) {
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+}

@@ -1,0 +1,147 @@
+// The paint screen: puts the sheet, the tools, the answers and what the network sees together.
+
+import { AnswerCard } from "./answer.js";
+import { showOnBoard } from "./board.js";
+import { Drawing } from "./drawing.js";
+import { asPicture } from "./ink.js";
+import { drawWithKeys } from "./keys.js";
+import { LiveAnswers } from "./live.js";
+import { drawWithPointer } from "./pen.js";
+import { showSmall, showSteps } from "./seen.js";
+import { post } from "./server.js";
+
+const $ = (id) => document.getElementById(id);
+const drawing = new Drawing();
+const answer = new AnswerCard($("answer"));
+const second = new AnswerCard($("second-answer"));
+let seen = null; // the explanation of the answer on the page
+
+// ---- Asking
+
+function picture() {
+  const marks = drawing.marks;
+  // A picture on which nothing was drawn goes as it came, with all its pixels.
+  if (marks.length === 1 && marks[0].kind === "picture") return marks[0].dataUrl;
+  return asPicture(marks).toDataURL("image/png");
+}
+
+function questions() {
+  if (drawing.isBlank) return [];
+  const image = picture();
+  const model = $("model").value;
+  const list = [{ ask: () => post("/predict", { image, model, explain: ["steps"] }), show: showAnswer }];
+  if ($("compare").value) {
+    list.push({ ask: () => post("/predict", { image, model: $("compare").value }), show: (other) => second.show(other) });
+  }
+  const explain = [$("reasons").open && "contributions", $("layers").open && "activations"].filter(Boolean);
+  if (explain.length > 0) list.push({ ask: () => post("/predict", { image, model, explain }), show: showInside });
+  return list;
+}
+
+const live = new LiveAnswers({ questions, fail: showProblem });
+
+function cards() {
+  return $("compare").value ? [answer, second] : [answer];
+}
+
+function forget(sentence) {
+  cards().forEach((card) => card.empty(sentence));
+  showSeen(null);
+}
+
+function changed() {
+  $("undo").disabled = !drawing.canUndo;
+  $("redo").disabled = !drawing.canRedo;
+  $("paint-canvas").parentElement.classList.toggle("blank", drawing.isBlank);
+  live.outdate();
+  if (drawing.isBlank) forget("Nothing drawn yet");
+  else if (!$("live").checked) forget("Press Predict when you are ready");
+  else {
+    cards().forEach((card) => card.waiting());
+    live.askSoon();
+  }
+}
+
+function predict() {
+  if (drawing.isBlank) return forget("Nothing drawn yet");
+  live.outdate();
+  cards().forEach((card) => card.waiting());
+  live.askNow();
+}
+
+// ---- Showing
+
+function showAnswer(result) {
+  answer.show(result);
+  showSeen(result.explanation);
+}
+
+function showSeen(explanation) {
+  seen = explanation;
+  showSmall($("small"), seen?.pixels);
+  showSteps($("steps"), seen?.steps ?? []);
+  $("steps-note").hidden = Boolean(seen?.steps.length);
+  $("save-small").disabled = $("save-answer").disabled = seen === null;
+}
+
+// The panels that most visitors never open are fetched when they are.
+async function showInside({ explanation }) {
+  if (explanation.contributions) {
+    const { showReasons } = await import("./reasons.js");
+    showReasons($("reasons-pictures"), $("reasons-method"), explanation);
+  }
+  if (explanation.activations) {
+    const { showLayers } = await import("./layers.js");
+    showLayers($("layers-list"), $("layers-note"), explanation.activations);
+  }
+}
+
+function showProblem(problem, retryMs) {
+  if (problem.code === "blank_image") return forget("Nothing drawn yet");
+  const sentence = problem.away
+    ? `${problem.title}. Your drawing is kept; trying again in ${Math.ceil(retryMs / 1000)} s.`
+    : problem.detail || problem.title;
+  cards().forEach((card) => card.failed(sentence));
+}
+
+// ---- Tools
+
+function tool() {
+  return { tool: $("eraser").getAttribute("aria-pressed") === "true" ? "eraser" : "pen", width: $("brush").value / 100 };
+}
+
+const commands = {
+  undo: () => drawing.undo(),
+  redo: () => drawing.redo(),
+  clear: () => drawing.clear(),
+  predict,
+  toggleEraser: () => $("eraser").setAttribute("aria-pressed", String(tool().tool === "pen")),
+  changeBrush: (steps) => ($("brush").value = Number($("brush").value) + steps),
+};
+
+$("undo").addEventListener("click", commands.undo);
+$("redo").addEventListener("click", commands.redo);
+$("clear").addEventListener("click", commands.clear);
+$("predict").addEventListener("click", predict);
+$("eraser").addEventListener("click", commands.toggleEraser);
+$("live").addEventListener("change", () => $("live").checked && changed());
+$("model").addEventListener("change", () => !drawing.isBlank && predict());
+$("compare").addEventListener("change", () => {
+  $("second-answer").parentElement.hidden = !$("compare").value;
+  second.empty("");
+  if (!drawing.isBlank) predict();
+});
+for (const id of ["reasons", "layers"]) {
+  $(id).addEventListener("toggle", () => $(id).open && !drawing.isBlank && live.askNow());
+}
+
+showOnBoard($("paint-canvas"), drawing);
+drawWithPointer($("paint-canvas"), drawing, tool, () => $("live").checked && live.askSoon(true));
+drawWithKeys($("paint-canvas"), document.querySelector(".cell"), drawing, tool, commands, (sentence) => {
+  $("cell-report").textContent = sentence;
+});
+drawing.addEventListener("change", changed);
+changed();
+
+// ---- Keeping, sharing, placing: needed later than the first stroke
+import("./extras.js").then(({ offerExtras }) => offerExtras({ drawing, answer, small: $("small") }));

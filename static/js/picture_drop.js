@@ -1,0 +1,25 @@
+// Pictures that arrive by dropping or pasting.
+
+/** Call take(files) with the image files that are dropped on the zone, or pasted anywhere on the page. */
+export function receivePictures(zone, take) {
+  const give = (transfer) => {
+    const files = [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/"));
+    if (files.length > 0) take(files);
+    return files.length > 0;
+  };
+  let depth = 0; // dragenter and dragleave also come from the zone's children
+  const mark = (change) => {
+    depth = Math.max(0, depth + change);
+    zone.classList.toggle("over", depth > 0);
+  };
+  zone.addEventListener("dragenter", () => mark(1));
+  zone.addEventListener("dragleave", () => mark(-1));
+  zone.addEventListener("drop", (event) => {
+    mark(-depth);
+    event.preventDefault();
+    give(event.dataTransfer);
+  });
+  // A picture that misses the zone must not replace the page, and the drawing with it.
+  for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
+  addEventListener("paste", (event) => give(event.clipboardData) && event.preventDefault());
+}

@@ -1,0 +1,30 @@
+// Which pixels speak for a digit and which against: the answer and its runner-up, side by side.
+
+import { SIDE, make, paintSigned } from "./seen.js";
+
+/** Fill box with a picture for each class, and note with the name of the method. */
+export function showReasons(box, note, { contributions, pixels }) {
+  note.textContent = contributions.method;
+  // One scale for both, so that their colours can be compared.
+  const scale = Math.max(1e-9, ...contributions.classes.flatMap(({ pixels: values }) => values.map(Math.abs)));
+  box.replaceChildren(
+    ...contributions.classes.map(({ digit, logit, pixels: values }) => {
+      const canvas = make("canvas", { className: "crisp", width: SIDE, height: SIDE });
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", inWords(digit, values));
+      paintSigned(canvas, values, scale, pixels);
+      const score = make("span", { className: "fine" }, `score ${logit.toFixed(2)}`);
+      return make("figure", {}, canvas, make("figcaption", {}, make("strong", {}, `for a ${digit} `), score));
+    }),
+    legend(),
+  );
+}
+
+function inWords(digit, values) {
+  const total = (sign) => values.reduce((sum, value) => sum + Math.max(0, sign * value), 0).toFixed(2);
+  return `Pixels for and against a ${digit}: ${total(1)} for, ${total(-1)} against`;
+}
+
+function legend() {
+  return make("p", { className: "legend" }, make("span", { className: "for" }, "speaks for"), make("span", { className: "against" }, "speaks against"));
+}

@@ -1,0 +1,102 @@
+// A drawing in a link: its strokes, packed small, travel in the fragment and never reach a server.
+//
+// Bytes: a version; then for each stroke a byte of flags (1 eraser, 2 pressure), its width in 1/1000 of the sheet,
+// the number of points, and the points as differences to the one before, in 1/1000 of the sheet, a pressure
+// byte after each if flagged. All numbers are variable-length, seven bits to a byte, differences zigzagged.
+
+const VERSION = 1;
+const GRAIN = 1000;
+const TOLERANCE = 0.002; // a point may go when the line without it passes this close
+const WIDEST = 0.5;
+const PREFIX = "#strokes=";
+
+/** The fragment for the strokes among the marks; pictures are left out. */
+export function toFragment(marks) {
+  const bytes = [VERSION];
+  for (const stroke of marks.filter((mark) => mark.kind === "stroke")) {
+    const points = thinned(stroke.points);
+    const pressed = points.some((point) => point.pressure !== null);
+    bytes.push((stroke.tool === "eraser" ? 1 : 0) | (pressed ? 2 : 0));
+    put(bytes, Math.round(stroke.width * GRAIN));
+    put(bytes, points.length);
+    let [x, y] = [0, 0];
+    for (const point of points) {
+      const [nextX, nextY] = [Math.round(point.x * GRAIN), Math.round(point.y * GRAIN)];
+      put(bytes, zigzag(nextX - x));
+      put(bytes, zigzag(nextY - y));
+      if (pressed) bytes.push(Math.round(255 * (point.pressure ?? 0.5)));
+      [x, y] = [nextX, nextY];
+    }
+  }
+  const text = btoa(String.fromCharCode(...bytes));
+  return PREFIX + text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** The strokes of a fragment, or [] when it carries none that can be read. */
+export function fromFragment(fragment) {
+  if (!fragment.startsWith(PREFIX)) return [];
+  try {
+    const text = atob(fragment.slice(PREFIX.length).replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0)).values();
+    return bytes.next().value === VERSION ? [...strokes(bytes)] : [];
+  } catch {
+    return []; // cut off or mistyped: an empty sheet is the kindest answer
+  }
+}
+
+function* strokes(bytes) {
+  for (let flags = bytes.next(); !flags.done; flags = bytes.next()) {
+    const width = Math.min(WIDEST, take(bytes) / GRAIN);
+    const points = [];
+    let [x, y] = [0, 0];
+    for (let left = take(bytes); left > 0; left--) {
+      x += unzigzag(take(bytes));
+      y += unzigzag(take(bytes));
+      points.push({ x: x / GRAIN, y: y / GRAIN, pressure: flags.value & 2 ? byte(bytes) / 255 : null });
+    }
+    if (points.length > 0) yield { kind: "stroke", tool: flags.value & 1 ? "eraser" : "pen", width, points };
+  }
+}
+
+/** Ramer, Douglas and Peucker: drop the points whose absence nobody sees. */
+function thinned(points) {
+  if (points.length < 3) return points;
+  const [first, last] = [points[0], points.at(-1)];
+  let [farthest, distance] = [0, 0];
+  for (let i = 1; i < points.length - 1; i++) {
+    const away = distanceToLine(points[i], first, last);
+    if (away > distance) [farthest, distance] = [i, away];
+  }
+  if (distance <= TOLERANCE) return [first, last];
+  return [...thinned(points.slice(0, farthest + 1)).slice(0, -1), ...thinned(points.slice(farthest))];
+}
+
+function distanceToLine(point, from, to) {
+  const [dx, dy] = [to.x - from.x, to.y - from.y];
+  const length = dx * dx + dy * dy;
+  const along = length ? Math.min(1, Math.max(0, ((point.x - from.x) * dx + (point.y - from.y) * dy) / length)) : 0;
+  return Math.hypot(point.x - from.x - along * dx, point.y - from.y - along * dy);
+}
+
+const zigzag = (number) => (number < 0 ? -2 * number - 1 : 2 * number);
+const unzigzag = (number) => (number & 1 ? -(number + 1) / 2 : number / 2);
+
+function put(bytes, number) {
+  for (; number > 127; number >>= 7) bytes.push(128 | (number & 127));
+  bytes.push(number);
+}
+
+function take(bytes) {
+  let [number, shift, part] = [0, 0, 128];
+  for (; part & 128; shift += 7) {
+    part = byte(bytes);
+    number |= (part & 127) << shift;
+  }
+  return number;
+}
+
+function byte(bytes) {
+  const { value, done } = bytes.next();
+  if (done) throw new RangeError("the fragment ends in the middle of a stroke");
+  return value;
+}
