@@ -149,7 +149,7 @@ def window_counts(
     if min(height, width) < size:
         raise ShapeError(
             f"{layer} has windows of {size}x{size}, but its inputs are only "
-            f"{input_shape[0]}x{input_shape[1]} with padding {padding}; use a smaller window or pool less before"
+            f"{input_shape[0]}x{input_shape[1]} with padding {padding}; use a smaller window"
         )
     return (height - size) // stride + 1, (width - size) // stride + 1
 

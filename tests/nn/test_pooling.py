@@ -134,5 +134,5 @@ def test_a_picture_smaller_than_the_window_is_refused():
 
 
 def test_sizes_below_one_are_refused():
-    with pytest.raises(ConfigurationError, match="at least 1"):
+    with pytest.raises(ConfigurationError, match=">= 1"):
         MaxPool2D(2, 0)
