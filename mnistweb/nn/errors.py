@@ -11,6 +11,10 @@ class ShapeError(NetworkError, ValueError):
     """An array does not have the shape that a layer, loss or model needs; the message says what would fit."""
 
 
+class LabelError(NetworkError, ValueError):
+    """A label or prediction is no class of the model."""
+
+
 class ConfigurationError(NetworkError, ValueError):
     """A setting makes no sense: an unknown layer, a negative learning rate, a dropout rate of 1."""
 

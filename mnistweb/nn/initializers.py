@@ -1,7 +1,8 @@
 """An initializer draws a layer's first weights, just wide enough that signals neither fade nor explode.
 
 With weights of variance v, the sum over ``fan_in`` inputs has ``fan_in * v`` times their variance. Keeping
-that near 1 through every layer is the whole idea; ReLU, which silences half of its inputs, needs twice as much.
+that near 1 through every layer is the whole idea; ReLU, which silences half of its inputs, needs twice as
+much.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mnistweb.nn.errors import ConfigurationError, ShapeError
+from mnistweb.nn.errors import ConfigurationError, LabelError, ShapeError
 
 #: (logits, targets) -> (mean loss of the batch, its gradient with respect to the logits)
 Loss = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
@@ -17,14 +17,14 @@ def softmax_cross_entropy(
 ) -> tuple[float, np.ndarray]:
     """Mean of -log(probability that the softmax of the logits gives to the target), and its gradient.
 
-    ``logits`` are (N, C) floats; ``targets`` either N integer labels in 0..C-1, or (N, C) rows of probabilities
-    that sum to 1 ("soft targets"). ``label_smoothing`` in [0, 1) moves that share of each target's weight to a
-    uniform one over all classes (Szegedy et al. 2016, section 7). The gradient has the logits' shape and dtype,
-    and is (softmax(logits) - targets) / N: softmax and logarithm cancel to this, which is why they are one
-    function (Goodfellow, Bengio, Courville 2016, section 6.2.2.3).
+    ``logits`` are (N, C) floats; ``targets`` either N integer labels in 0..C-1, or (N, C) rows of
+    probabilities that sum to 1 ("soft targets"). ``label_smoothing`` in [0, 1) moves that share of each
+    target's weight to a uniform one over all classes (Szegedy et al. 2016, section 7). The gradient has the
+    logits' shape and dtype and is (softmax(logits) - targets) / N: softmax and logarithm cancel to this,
+    which is why they are one function (Goodfellow, Bengio, Courville 2016, section 6.2.2.3).
 
-    Raises ShapeError when the shapes do not go together, ConfigurationError for a smoothing outside [0, 1) and
-    for labels outside 0..C-1.
+    Raises ShapeError when the shapes do not go together, LabelError for labels outside 0..C-1, and
+    ConfigurationError for a smoothing outside [0, 1).
     """
     one_hot = _as_probability_rows(logits, targets, label_smoothing)
     # log softmax, with the row's maximum taken off first so that exp cannot overflow
@@ -53,7 +53,7 @@ def _as_probability_rows(logits: np.ndarray, targets: np.ndarray, label_smoothin
         rows = targets.astype(logits.dtype)
     elif targets.shape == (batch_size,) and np.issubdtype(targets.dtype, np.integer):
         if targets.min() < 0 or targets.max() >= classes:
-            raise ConfigurationError(
+            raise LabelError(
                 f"labels must be 0..{classes - 1}, got {targets.min()}..{targets.max()}"
             )
         rows = np.zeros_like(logits)

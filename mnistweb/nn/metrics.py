@@ -1,14 +1,14 @@
 """Metrics say how good the answers are, in numbers that people can read.
 
-``scores`` are (N, C): logits or probabilities, since only their order counts. ``labels`` and ``predictions`` are
-N integers in 0..C-1.
+``scores`` are (N, C): logits or probabilities, since only their order counts. ``labels`` and ``predictions``
+are N integers in 0..C-1.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from mnistweb.nn.errors import ShapeError
+from mnistweb.nn.errors import ConfigurationError, LabelError, ShapeError
 
 
 def accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -21,7 +21,7 @@ def top_k_accuracy(scores: np.ndarray, labels: np.ndarray, k: int = 3) -> float:
     """Share of rows whose label is among the ``k`` highest scores; a tie with the k-th does not count."""
     _check(scores, labels)
     if not 1 <= k <= scores.shape[1]:
-        raise ShapeError(f"k must be 1..{scores.shape[1]}, the number of classes, got {k}")
+        raise ConfigurationError(f"k must be 1..{scores.shape[1]}, the number of classes, got {k}")
     score_of_label = scores[np.arange(len(labels)), labels]
     at_least_as_high = (scores >= score_of_label[:, np.newaxis]).sum(axis=1)  # counts the label itself
     return float((at_least_as_high <= k).mean())
@@ -35,7 +35,7 @@ def confusion_matrix(predictions: np.ndarray, labels: np.ndarray, num_classes: i
         )
     for name, values in (("predictions", predictions), ("labels", labels)):
         if len(values) and not 0 <= values.min() <= values.max() < num_classes:
-            raise ShapeError(f"{name} must be 0..{num_classes - 1}, got {values.min()}..{values.max()}")
+            raise LabelError(f"{name} must be 0..{num_classes - 1}, got {values.min()}..{values.max()}")
     pairs = labels.astype(np.int64) * num_classes + predictions
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 

@@ -1,9 +1,9 @@
 """A schedule says how big the steps are at each moment of training: large while exploring, small to settle.
 
-Each is called with the number of optimizer steps already taken (0 for the first) and gives the learning rate
-for the next one. All begin with an optional warm-up: ``warmup_steps`` steps on which the rate climbs in a
-straight line, because the first gradients of a fresh network point in wild directions. What follows counts its
-own steps from the end of the warm-up.
+Each is called with the number of optimizer steps already taken (0 for the first) and gives the learning
+rate for the next one. All begin with an optional warm-up: ``warmup_steps`` steps on which the rate climbs in
+a straight line, because the first gradients of a fresh network point in wild directions. What follows counts
+its own steps from the end of the warm-up.
 """
 
 from __future__ import annotations
@@ -82,14 +82,11 @@ class Cosine(Schedule):
         super().__init__(learning_rate, warmup_steps=warmup_steps)
         self.total_steps = _positive("total_steps", total_steps)
         self.final_factor = _fraction("final_factor", final_factor)
-        if warmup_steps >= total_steps:
-            raise ConfigurationError(
-                f"warmup_steps must be fewer than the {total_steps} steps of the training, got {warmup_steps}"
-            )
+        _check_warmup_ends(warmup_steps, total_steps)
 
     def factor(self, step: int) -> float:
-        progress = min(1.0, step / (self.total_steps - self.warmup_steps))
-        return self.final_factor + (1 - self.final_factor) * (1 + math.cos(math.pi * progress)) / 2
+        steps_down = self.total_steps - self.warmup_steps
+        return _cosine_between(1.0, self.final_factor, min(1.0, step / steps_down))
 
 
 class OneCycle(Schedule):
@@ -115,10 +112,7 @@ class OneCycle(Schedule):
         super().__init__(learning_rate, warmup_steps=warmup_steps)
         self.start_factor = _fraction("start_factor", start_factor)
         self.final_factor = _fraction("final_factor", final_factor)
-        if warmup_steps >= total_steps:
-            raise ConfigurationError(
-                f"warmup_steps must be fewer than the {total_steps} steps of the training, got {warmup_steps}"
-            )
+        _check_warmup_ends(warmup_steps, total_steps)
 
     def __call__(self, step: int) -> float:
         if step < self.warmup_steps:
@@ -133,6 +127,13 @@ class OneCycle(Schedule):
 def _cosine_between(start: float, end: float, progress: float) -> float:
     """``start`` at progress 0, ``end`` at 1, along half a cosine wave."""
     return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def _check_warmup_ends(warmup_steps: int, total_steps: int) -> None:
+    if warmup_steps >= total_steps:
+        raise ConfigurationError(
+            f"warmup_steps must be fewer than the {total_steps} steps of the training, got {warmup_steps}"
+        )
 
 
 def _positive(name: str, value: int) -> int:

@@ -1,0 +1,53 @@
+"""NumPy's matrix products come from a BLAS library; here its own threads are held to one for a while."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
+
+# What OpenBLAS calls its functions depends on who built it: NumPy's wheels, conda, Debian.
+_PREFIXES_AND_SUFFIXES = (
+    ("scipy_openblas", "64_"),
+    ("scipy_openblas", ""),
+    ("openblas", "64_"),
+    ("openblas", ""),
+)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """While the ``with`` block runs, each matrix product of this process uses one thread.
+
+    Training splits its batches over threads itself, which also speeds up all that is not a matrix product;
+    BLAS threads on top would fight over the same cores. And since the order of a product's sums depends on
+    how it was divided, one thread makes results independent of the number of cores. Where NumPy uses
+    another library than OpenBLAS, nothing happens.
+    """
+    functions = _thread_functions()
+    if functions is None:
+        yield
+        return
+    get_threads, set_threads = functions
+    before = get_threads()
+    set_threads(1)
+    try:
+        yield
+    finally:
+        set_threads(before)
+
+
+def _thread_functions() -> tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPointer] | None:
+    # Symbols are looked up in NumPy's core and in the libraries that it has loaded.
+    core = ctypes.CDLL(_multiarray_umath.__file__)
+    for prefix, suffix in _PREFIXES_AND_SUFFIXES:
+        try:
+            return (
+                getattr(core, f"{prefix}_get_num_threads{suffix}"),
+                getattr(core, f"{prefix}_set_num_threads{suffix}"),
+            )
+        except AttributeError:
+            continue
+    return None

@@ -1,0 +1,220 @@
+"""A model is layers in a row: each takes what the one before it made."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from mnistweb.nn.activations import ReLU, Sigmoid, Softmax, Tanh
+from mnistweb.nn.convolution import Conv2D
+from mnistweb.nn.errors import ConfigurationError, ShapeError
+from mnistweb.nn.layers import Array, Dense, Dropout, Flatten, Layer, Shape
+from mnistweb.nn.normalization import BatchNorm, fold
+from mnistweb.nn.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
+
+LAYERS: dict[str, type[Layer]] = {
+    layer.__name__: layer
+    for layer in (
+        Dense, Flatten, Dropout, ReLU, Tanh, Sigmoid, Softmax,
+        Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D, BatchNorm,
+    )
+}  # fmt: skip
+
+
+class Sequential:
+    """Layers applied one after another, with all parameters in one flat vector.
+
+    ``layers`` belong to the model from then on; ``input_shape`` is that of one input, without N. Attributes:
+
+    * ``layers``, ``input_shape``, ``output_shape``: as given, and what comes out, without N
+    * ``flat_params``, ``flat_grads``, ``flat_buffers``: one contiguous vector each; the arrays in the layers'
+      dicts are views into them, so that an optimizer or an average treats the whole model in a few passes
+    * ``params``, ``grads``, ``buffers``: the same as named views, "1.weight" being the weight of layers[1]
+    * ``decay_mask``: 1 in ``flat_params`` where weight decay applies (weights), 0 elsewhere (vectors: biases
+      and the scales and shifts of normalisation)
+
+    Raises ShapeError when a layer can't take what the one before it makes, saying which and what to add, and
+    ConfigurationError when there is no layer.
+    """
+
+    def __init__(self, layers: Sequence[Layer], *, input_shape: Shape = (28, 28, 1)) -> None:
+        if not layers:
+            raise ConfigurationError("Sequential needs at least one layer, got none")
+        self.layers = list(layers)
+        self.input_shape = tuple(input_shape)
+        self.output_shape = self._check_shapes()
+        self.flat_params, self.params = _flatten("params", self.layers)
+        self.flat_grads, self.grads = _flatten("grads", self.layers)
+        self.flat_buffers, self.buffers = _flatten("buffers", self.layers)
+        self.decay_mask = np.concatenate(
+            [np.full(param.size, param.ndim > 1, self.flat_params.dtype) for param in self.params.values()]
+            or [self.flat_params]
+        )
+        self._skip_useless_gradients()
+
+    # ---- the two passes ----
+
+    def forward(self, inputs: Array, *, training: bool = False) -> Array:
+        """Logits (N, num_classes) for inputs (N, *input_shape); computed in the dtype of the parameters.
+
+        With ``training`` the layers keep what ``backward`` needs, and the result holds until the next
+        training pass. Without it nothing is kept, so any number of threads may call this at once.
+        """
+        if inputs.shape[1:] != self.input_shape:
+            wanted = ", ".join(map(str, self.input_shape))
+            raise ShapeError(f"the model expected inputs of shape (N, {wanted}), got {inputs.shape}")
+        if inputs.dtype != self.flat_params.dtype:
+            inputs = inputs.astype(self.flat_params.dtype)
+        for layer in self.layers:
+            inputs = layer.forward(inputs, training=training)
+        return inputs
+
+    def backward(self, grad_logits: Array) -> Array | None:
+        """Fill ``grads`` from d loss / d logits of the latest training pass.
+
+        Returns d loss / d inputs, or None when no layer needed it (see ``Layer.needs_input_grad``).
+        """
+        grad: Array | None = grad_logits
+        for layer in reversed(self.layers):
+            if grad is None:
+                break
+            grad = layer.backward(grad)
+        return grad
+
+    def reseed(self, rng: np.random.Generator) -> None:
+        """Give every layer that draws (Dropout) a random stream of its own from ``rng``."""
+        for layer, stream in zip(self.layers, rng.spawn(len(self.layers)), strict=True):
+            layer.reseed(stream)
+
+    # ---- what it is ----
+
+    @property
+    def num_classes(self) -> int:
+        return self.output_shape[-1]
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers training adjusts."""
+        return self.flat_params.size
+
+    @property
+    def architecture(self) -> str:
+        """One line for people: "784 -> 128 -> 64 -> 10"."""
+        if isinstance(self.layers[0], Flatten):
+            start = str(math.prod(self.input_shape))
+        else:
+            start = "x".join(map(str, self.input_shape))
+        return " -> ".join([start, *filter(None, (layer.describe() for layer in self.layers))])
+
+    def config(self) -> list[dict[str, Any]]:
+        """The layers as plain dicts, {"layer": "Dense", "in_features": 784, ...}, for ``from_config``."""
+        return [{"layer": type(layer).__name__, **layer.config()} for layer in self.layers]
+
+    @classmethod
+    def from_config(
+        cls,
+        config: Sequence[Mapping[str, Any]],
+        *,
+        input_shape: Shape = (28, 28, 1),
+        rng: np.random.Generator,
+    ) -> Self:
+        """A model with fresh weights drawn from ``rng``. Raises ConfigurationError naming the bad entry."""
+        layers = []
+        for index, entry in enumerate(config):
+            arguments = dict(entry)
+            name = arguments.pop("layer", None)
+            if name not in LAYERS:
+                raise ConfigurationError(f"layer {index} must be one of {', '.join(LAYERS)}, got {name!r}")
+            try:
+                layers.append(LAYERS[name].from_config(arguments, rng))
+            except TypeError as error:
+                raise ConfigurationError(f"layer {index} ({name}) can't be built: {error}") from error
+        return cls(layers, input_shape=input_shape)
+
+    # ---- what it has learned ----
+
+    def state(self) -> dict[str, Array]:
+        """Copies of all parameters and buffers by name: "1.weight", "2.running_mean"."""
+        return {name: array.copy() for name, array in (self.params | self.buffers).items()}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        """Take over what ``state`` gave. Raises ShapeError, and changes nothing, unless all of it fits."""
+        own = self.params | self.buffers
+        if own.keys() != state.keys():
+            missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+            raise ShapeError(f"the state does not fit the model: missing {missing}, unknown {unknown}")
+        for name, array in own.items():
+            if np.shape(state[name]) != array.shape:
+                raise ShapeError(f"{name} must have shape {array.shape}, got {np.shape(state[name])}")
+        for name, array in own.items():
+            array[...] = state[name]
+
+    # ---- twins ----
+
+    def replica(self) -> Self:
+        """A twin for a second training thread: shares the parameters, has its own gradients and caches."""
+        twin = copy.copy(self)
+        twin.layers = [layer.replica() for layer in self.layers]
+        twin.flat_grads, twin.grads = _flatten("grads", twin.layers)
+        twin.flat_buffers, twin.buffers = _flatten("buffers", twin.layers)
+        return twin
+
+    def astype(self, dtype: Any) -> Self:
+        """An independent copy in another precision (``np.float64`` for the gradient check)."""
+        return type(self)([layer.astype(dtype) for layer in self.layers], input_shape=self.input_shape)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.astype(self.flat_params.dtype)  # copied array by array, the views would come apart
+
+    def folded(self) -> Self:
+        """An independent model for inference only: BatchNorm joined to the layer before it, Dropout left out.
+
+        It gives the same logits up to rounding, in less time.
+        """
+        layers: list[Layer] = []
+        for layer in self.layers:
+            if isinstance(layer, Dropout):
+                continue
+            if isinstance(layer, BatchNorm) and layers and isinstance(layers[-1], Dense | Conv2D):
+                layers[-1] = fold(layers[-1], layer)
+            else:
+                layers.append(layer.astype(self.flat_params.dtype))
+        return type(self)(layers, input_shape=self.input_shape)
+
+    # ---- helpers ----
+
+    def _check_shapes(self) -> Shape:
+        shape = self.input_shape
+        for index, layer in enumerate(self.layers):
+            try:
+                shape = layer.output_shape(shape)
+            except ShapeError as error:
+                raise ShapeError(f"layer {index} does not fit: {error}") from error
+        return shape
+
+    def _skip_useless_gradients(self) -> None:
+        """Nobody asks how the picture should change: the way back ends at the first layer that learns."""
+        learns_before = False
+        for layer in self.layers:
+            layer.needs_input_grad = learns_before
+            learns_before = learns_before or bool(layer.params)
+
+
+def _flatten(kind: str, layers: Sequence[Layer]) -> tuple[Array, dict[str, Array]]:
+    """Move the arrays of all layers' ``kind`` dicts into one vector; the dicts then hold views into it."""
+    named = [
+        (f"{index}.{name}", getattr(layer, kind), name)
+        for index, layer in enumerate(layers)
+        for name in getattr(layer, kind)
+    ]
+    vector = np.concatenate([home[name].ravel() for _, home, name in named] or [np.empty(0, np.float32)])
+    views, start = {}, 0
+    for full_name, home, name in named:
+        end = start + home[name].size
+        views[full_name] = home[name] = vector[start:end].reshape(home[name].shape)
+        start = end
+    return vector, views

@@ -1,0 +1,268 @@
+"""An optimizer turns gradients into better parameters, one step at a time.
+
+All parameters of a network lie in one flat vector, and so do their gradients; a step is a handful of passes
+over them, in place. What an optimizer remembers between steps (its "moments") has the same length.
+
+In the formulas w is a parameter, g its gradient, t the number of the step from 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mnistweb.nn.errors import ConfigurationError, ShapeError
+
+Array = np.ndarray
+
+
+class Optimizer:
+    """What all optimizers share: the count of steps, the moments, and weight decay.
+
+    ``weight_decay`` pulls every weight towards zero: the gradient becomes g + weight_decay * w (L2
+    regularisation; AdamW does it differently). ``decay_mask`` is a vector of ones for the parameters that
+    decay and zeros for those that don't, usually biases and normalisation; ``fit`` sets it from the model.
+    """
+
+    moment_names: tuple[str, ...] = ()
+
+    def __init__(self, *, weight_decay: float = 0.0) -> None:
+        if not (0 <= weight_decay < math.inf):
+            raise ConfigurationError(f"weight_decay must not be negative, got {weight_decay}")
+        self.weight_decay = weight_decay
+        self.decay_mask: Array | None = None
+        self.steps_taken = 0
+        self.moments: dict[str, Array] = {}
+        self._scratch = np.empty(0, np.float32)
+
+    def step(self, params: Array, grads: Array, learning_rate: float) -> None:
+        """Change ``params`` in place by one step against ``grads``, which may be overwritten; both (size,).
+
+        Raises ShapeError when the vectors' lengths differ from each other or from the steps before.
+        """
+        self._prepare(params, grads)
+        self.steps_taken += 1
+        self.decay(params, grads, learning_rate, self._scratch)
+        self.update(params, grads, learning_rate, self._scratch, **self.moments)
+
+    def decay(self, params: Array, grads: Array, learning_rate: float, scratch: Array) -> None:
+        """g = g + weight_decay * w"""
+        if self.weight_decay:
+            grads += self._decay_of(params, scratch)
+
+    def update(
+        self, params: Array, grads: Array, learning_rate: float, scratch: Array, **moments: Array
+    ) -> None:
+        """The optimizer's formula. ``scratch`` has room for one intermediate result."""
+        raise NotImplementedError
+
+    def state(self) -> dict[str, Any]:
+        """All that ``load_state`` needs to go on exactly here: "steps_taken" and copies of the moments."""
+        moments = {name: array.copy() for name, array in self.moments.items()}
+        return {"steps_taken": self.steps_taken, **moments}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what ``state`` gave; ConfigurationError if it comes from another kind of optimizer."""
+        moments = {name: np.array(array) for name, array in state.items() if name != "steps_taken"}
+        if "steps_taken" not in state or (moments and set(moments) != set(self.moment_names)):
+            raise ConfigurationError(
+                f"{type(self).__name__} keeps steps_taken and {list(self.moment_names)}, got {sorted(state)}"
+            )
+        self.steps_taken = int(state["steps_taken"])
+        self.moments = moments
+
+    def _decay_of(self, params: Array, scratch: Array) -> Array:
+        np.multiply(params, self.weight_decay, out=scratch)
+        if self.decay_mask is not None:
+            scratch *= self.decay_mask
+        return scratch
+
+    def _prepare(self, params: Array, grads: Array) -> None:
+        if params.ndim != 1 or grads.shape != params.shape:
+            raise ShapeError(
+                f"an optimizer takes two flat vectors of one length, got {params.shape} and {grads.shape}"
+            )
+        if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
+            self._scratch = np.empty_like(params)
+        if not self.moments:
+            self.moments = {name: np.zeros_like(params) for name in self.moment_names}
+        for moment in self.moments.values():
+            if moment.shape != params.shape:
+                raise ShapeError(
+                    f"{type(self).__name__} remembers {moment.size} parameters, but {params.size} came"
+                )
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: w = w - learning_rate * g (Robbins, Monro 1951)."""
+
+    def update(  # type: ignore[override]
+        self, params: Array, grads: Array, learning_rate: float, scratch: Array
+    ) -> None:
+        np.multiply(grads, learning_rate, out=scratch)
+        params -= scratch
+
+
+class Momentum(Optimizer):
+    """A heavy ball: v = momentum * v + g, then w = w - learning_rate * v (Polyak 1964).
+
+    With ``nesterov`` the step looks ahead: w = w - learning_rate * (g + momentum * v) (Nesterov 1983, in the
+    form of Sutskever, Martens, Dahl, Hinton 2013).
+    """
+
+    moment_names = ("velocity",)
+
+    def __init__(self, *, momentum: float = 0.9, nesterov: bool = False, weight_decay: float = 0.0) -> None:
+        super().__init__(weight_decay=weight_decay)
+        self.momentum = _below_one("momentum", momentum)
+        self.nesterov = nesterov
+
+    def update(  # type: ignore[override]
+        self, params: Array, grads: Array, learning_rate: float, scratch: Array, velocity: Array
+    ) -> None:
+        velocity *= self.momentum
+        velocity += grads
+        if self.nesterov:
+            np.multiply(velocity, self.momentum, out=scratch)
+            scratch += grads
+            scratch *= learning_rate
+        else:
+            np.multiply(velocity, learning_rate, out=scratch)
+        params -= scratch
+
+
+class AdaGrad(Optimizer):
+    """Smaller steps where gradients have been large (Duchi, Hazan, Singer 2011).
+
+    s = s + g^2
+    w = w - learning_rate * g / (sqrt(s) + epsilon)
+    """
+
+    moment_names = ("squares",)
+
+    def __init__(self, *, epsilon: float = 1e-10, weight_decay: float = 0.0) -> None:
+        super().__init__(weight_decay=weight_decay)
+        self.epsilon = _positive("epsilon", epsilon)
+
+    def update(  # type: ignore[override]
+        self, params: Array, grads: Array, learning_rate: float, scratch: Array, squares: Array
+    ) -> None:
+        np.multiply(grads, grads, out=scratch)
+        squares += scratch
+        _subtract_ratio(params, learning_rate, grads, squares, self.epsilon, scratch)
+
+
+class RMSProp(Optimizer):
+    """AdaGrad that forgets (Tieleman, Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning").
+
+    s = rho * s + (1 - rho) * g^2
+    w = w - learning_rate * g / (sqrt(s) + epsilon)
+    """
+
+    moment_names = ("squares",)
+
+    def __init__(self, *, rho: float = 0.99, epsilon: float = 1e-8, weight_decay: float = 0.0) -> None:
+        super().__init__(weight_decay=weight_decay)
+        self.rho = _below_one("rho", rho)
+        self.epsilon = _positive("epsilon", epsilon)
+
+    def update(  # type: ignore[override]
+        self, params: Array, grads: Array, learning_rate: float, scratch: Array, squares: Array
+    ) -> None:
+        _average_in_squares(squares, grads, self.rho, scratch)
+        _subtract_ratio(params, learning_rate, grads, squares, self.epsilon, scratch)
+
+
+class Adam(Optimizer):
+    """Momentum and RMSProp together, both averages corrected for having started at zero (Kingma, Ba 2015).
+
+    m = beta1 * m + (1 - beta1) * g             m_hat = m / (1 - beta1^t)
+    v = beta2 * v + (1 - beta2) * g^2           v_hat = v / (1 - beta2^t)
+    w = w - learning_rate * m_hat / (sqrt(v_hat) + epsilon)
+    """
+
+    moment_names = ("mean", "squares")
+
+    def __init__(
+        self,
+        *,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(weight_decay=weight_decay)
+        self.beta1 = _below_one("beta1", beta1)
+        self.beta2 = _below_one("beta2", beta2)
+        self.epsilon = _positive("epsilon", epsilon)
+
+    def update(  # type: ignore[override]
+        self, params: Array, grads: Array, learning_rate: float, scratch: Array, mean: Array, squares: Array
+    ) -> None:
+        np.subtract(grads, mean, out=scratch)
+        scratch *= 1 - self.beta1
+        mean += scratch
+        _average_in_squares(squares, grads, self.beta2, scratch)
+        # The two corrections are plain numbers, so they go into the step size and epsilon instead of costing
+        # two more passes over the vectors (Kingma, Ba 2015, end of section 2).
+        correction1 = 1 - self.beta1**self.steps_taken
+        correction2 = math.sqrt(1 - self.beta2**self.steps_taken)
+        step_size = learning_rate * correction2 / correction1
+        _subtract_ratio(params, step_size, mean, squares, self.epsilon * correction2, scratch)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: w = w - learning_rate * weight_decay * w beside Adam's own step.
+
+    The decay does not pass through the averages, so it is the same for weights with large and with small
+    gradients (Loshchilov, Hutter 2019).
+    """
+
+    def __init__(
+        self,
+        *,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
+
+    def decay(self, params: Array, grads: Array, learning_rate: float, scratch: Array) -> None:
+        if self.weight_decay:
+            pull = self._decay_of(params, scratch)
+            pull *= learning_rate
+            params -= pull
+
+
+def _average_in_squares(squares: Array, grads: Array, keep: float, scratch: Array) -> None:
+    """squares = keep * squares + (1 - keep) * grads^2, in place."""
+    np.multiply(grads, grads, out=scratch)
+    scratch *= 1 - keep
+    squares *= keep
+    squares += scratch
+
+
+def _subtract_ratio(
+    params: Array, step_size: float, direction: Array, squares: Array, epsilon: float, scratch: Array
+) -> None:
+    """params = params - step_size * direction / (sqrt(squares) + epsilon), in place."""
+    np.sqrt(squares, out=scratch)
+    scratch += epsilon
+    np.divide(direction, scratch, out=scratch)
+    scratch *= step_size
+    params -= scratch
+
+
+def _below_one(name: str, value: float) -> float:
+    if not 0 <= value < 1:
+        raise ConfigurationError(f"{name} must be at least 0 and below 1, got {value}")
+    return value
+
+
+def _positive(name: str, value: float) -> float:
+    if not 0 < value < math.inf:
+        raise ConfigurationError(f"{name} must be positive, got {value}")
+    return value

@@ -1,0 +1,275 @@
+"""Training: show the network a batch, measure its error, move the weights a little, and again."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from mnistweb.nn.averaging import WeightAverage
+from mnistweb.nn.batches import ArrayBatches, Batches
+from mnistweb.nn.blas import one_blas_thread
+from mnistweb.nn.divergence import find_divergence
+from mnistweb.nn.errors import ConfigurationError, DivergedError, StopTraining
+from mnistweb.nn.gradients import BatchGradients, BatchResult
+from mnistweb.nn.losses import Loss, softmax_cross_entropy
+from mnistweb.nn.metrics import accuracy
+from mnistweb.nn.model import Sequential
+from mnistweb.nn.optimizers import Optimizer
+
+__all__ = ["ArrayBatches", "History", "TrainingState", "evaluate", "fit"]
+
+#: One row per epoch: epoch (from 1), steps (taken so far), learning_rate (of the last step), loss and
+#: accuracy (on the batches as they were trained), validation_loss and validation_accuracy (absent without
+#: validation), gradient_norm (mean over the steps), weight_norm, seconds (without validation).
+History = list[dict[str, float]]
+
+Callback = Callable[["TrainingState"], None]
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """All that training knows after an epoch; given to ``fit`` as ``start``, training goes on from there.
+
+    Everything in it is plain numbers, strings, lists, dicts and arrays of its own, so it can be saved.
+    """
+
+    epoch: int  #: epochs completed
+    steps: int  #: optimizer steps taken
+    seed: int
+    model: dict[str, np.ndarray]  #: ``Sequential.state()``, not averaged
+    optimizer: dict[str, Any]
+    average: dict[str, Any] | None  #: of ``WeightAverage``, if it is on
+    best: dict[str, Any] | None  #: epoch, validation_accuracy, validation_loss, and the model's state
+    history: History
+
+    def as_dict(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainingState:
+        """Raises ConfigurationError when something is missing or unknown."""
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ConfigurationError(f"this is no training state: {error}") from error
+
+
+def fit(
+    model: Sequential,
+    batches: Batches,
+    *,
+    optimizer: Optimizer,
+    schedule: Callable[[int], float],
+    epochs: int,
+    seed: int,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    loss: Loss = softmax_cross_entropy,
+    ema_decay: float | None = None,
+    early_stopping: int | None = None,
+    callbacks: Iterable[Callback] = (),
+    threads: int = 1,
+    start: TrainingState | None = None,
+) -> History:
+    """Train ``model`` in place and return one row per epoch.
+
+    ``schedule`` maps the number of steps taken to a learning rate. With ``validation`` (inputs and integer
+    labels) the model ends with the weights of the epoch whose validation accuracy was highest (the lower
+    cross-entropy decides a tie), and ``early_stopping`` ends training after so many epochs without a better
+    one. With ``ema_decay`` the moving average of the weights is what is validated, kept and left in the
+    model. ``callbacks`` are called with a TrainingState after each epoch. A callback, or the iterator of
+    batches, may raise StopTraining; an epoch that it cuts short is dropped.
+
+    The randomness of an epoch comes from (seed, epoch) alone: with ``start``, a state of the same training,
+    the result is bit for bit that of a training that was never interrupted. ``threads`` is 1 or 2, see
+    ``gradients.BatchGradients``.
+
+    Raises DivergedError, naming epoch, step and layer, as soon as a loss or gradient is NaN or infinite; the
+    model is then as it was before that epoch.
+    """
+    if epochs < 1:
+        raise ConfigurationError(f"epochs must be at least 1, got {epochs}")
+    if early_stopping is not None and (validation is None or early_stopping < 1):
+        raise ConfigurationError("early_stopping needs validation data and at least 1 epoch of patience")
+    run = _Run(model, optimizer, seed, WeightAverage(model.flat_params, ema_decay) if ema_decay else None)
+    if start is not None:
+        run.load(start)
+    if optimizer.decay_mask is None:
+        optimizer.decay_mask = model.decay_mask
+    callbacks = list(callbacks)
+    # Overflow is not a warning here: it ends training with an error that says where it happened.
+    with (
+        one_blas_thread(),
+        np.errstate(over="ignore", invalid="ignore", divide="ignore"),
+        BatchGradients(model, loss, threads=threads) as gradients,
+    ):
+        try:
+            while run.epoch < epochs and not run.ran_out_of_patience(early_stopping):
+                row = run.train_epoch(batches, gradients, schedule)
+                run.finish_epoch(row, validation)
+                for callback in callbacks:
+                    callback(run.last_state)
+        except StopTraining:
+            run.load(run.last_state)
+        except DivergedError:
+            run.load(run.last_state)
+            raise
+    run.leave_best_weights()
+    return run.history
+
+
+def evaluate(
+    model: Sequential, inputs: np.ndarray, labels: np.ndarray, *, batch_size: int = 250
+) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy on (N, ...) inputs and N integer labels, a batch at a time."""
+    logits = np.concatenate(
+        [model.forward(inputs[start : start + batch_size]) for start in range(0, len(inputs), batch_size)]
+    )
+    return softmax_cross_entropy(logits, labels)[0], accuracy(logits, labels)
+
+
+class _Run:
+    """The moving parts of one call of ``fit``."""
+
+    def __init__(
+        self, model: Sequential, optimizer: Optimizer, seed: int, average: WeightAverage | None
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.seed = seed
+        self.average = average
+        self.epoch = 0
+        self.steps = 0
+        self.best: dict[str, Any] | None = None
+        self.history: History = []
+        self.last_state = self.state()
+
+    def train_epoch(
+        self, batches: Batches, gradients: BatchGradients, schedule: Callable[[int], float]
+    ) -> dict[str, float]:
+        """Go once through the batches; the row of the history, without validation."""
+        model, started = self.model, time.perf_counter()
+        gradients.reseed(np.random.default_rng((self.seed, self.epoch)))
+        sums = _Sums()
+        for inputs, targets in batches.epoch(self.epoch):
+            result = gradients.compute(inputs, targets)
+            gradient_norm = math.sqrt(float(model.flat_grads @ model.flat_grads))
+            if not math.isfinite(result.loss + gradient_norm):
+                raise self.diverged(f"loss {result.loss:.3g}, gradient norm {gradient_norm:.3g}", inputs)
+            learning_rate = schedule(self.steps)
+            self.optimizer.step(model.flat_params, model.flat_grads, learning_rate)
+            self.steps += 1
+            if self.average:
+                self.average.update(model.flat_params)
+            sums.add(result, gradient_norm, len(inputs))
+        if sums.steps == 0:
+            raise ConfigurationError(f"epoch {self.epoch + 1} has no batches")
+        weight_norm = float(np.linalg.norm(model.flat_params))
+        if not math.isfinite(weight_norm):
+            raise self.diverged(f"weight norm {weight_norm}", inputs)
+        return {
+            "epoch": self.epoch + 1,
+            "steps": self.steps,
+            "learning_rate": learning_rate,
+            "loss": sums.loss / sums.examples,
+            "accuracy": sums.right / max(sums.labelled, 1),
+            "gradient_norm": sums.gradient_norm / sums.steps,
+            "weight_norm": weight_norm,
+            "seconds": time.perf_counter() - started,
+        }
+
+    def finish_epoch(
+        self, row: dict[str, float], validation: tuple[np.ndarray, np.ndarray] | None
+    ) -> None:
+        """Validate, keep the weights if they are the best so far, take down the row and the state."""
+        if validation is not None:
+            averaged = self.average.in_place_of(self.model.flat_params) if self.average else nullcontext()
+            with averaged:
+                row["validation_loss"], row["validation_accuracy"] = evaluate(self.model, *validation)
+                if not math.isfinite(row["validation_loss"]):
+                    raise self.diverged(f"validation loss {row['validation_loss']}", validation[0][:250])
+                if self.best is None or _quality(row) > _quality(self.best):
+                    self.best = {
+                        "epoch": row["epoch"],
+                        "validation_loss": row["validation_loss"],
+                        "validation_accuracy": row["validation_accuracy"],
+                        "model": self.model.state(),
+                    }
+        self.epoch += 1
+        self.history.append(row)
+        self.last_state = self.state()
+
+    def ran_out_of_patience(self, early_stopping: int | None) -> bool:
+        if early_stopping is None or self.best is None:
+            return False
+        return self.epoch - self.best["epoch"] >= early_stopping
+
+    def leave_best_weights(self) -> None:
+        """Leave in the model what training was for: the best weights, or the average, or just the last."""
+        if self.best is not None:
+            self.model.load_state(self.best["model"])
+        elif self.average is not None:
+            self.model.flat_params[...] = self.average.average
+
+    def diverged(self, what: str, inputs: np.ndarray) -> DivergedError:
+        where = find_divergence(self.model, inputs)
+        step = self.steps - self.last_state.steps + 1
+        return DivergedError(
+            f"training diverged in epoch {self.epoch + 1}, step {step}: {what}; first not finite: {where}. "
+            "A smaller learning rate or a warm-up usually helps."
+        )
+
+    def state(self) -> TrainingState:
+        return TrainingState(
+            epoch=self.epoch,
+            steps=self.steps,
+            seed=self.seed,
+            model=self.model.state(),
+            optimizer=self.optimizer.state(),
+            average=self.average.state() if self.average else None,
+            best=self.best,
+            history=[dict(row) for row in self.history],
+        )
+
+    def load(self, state: TrainingState) -> None:
+        if state.seed != self.seed:
+            raise ConfigurationError(f"this training began with seed {state.seed}, not {self.seed}")
+        if (state.average is None) != (self.average is None):
+            raise ConfigurationError("ema_decay must be given if, and only if, this training began with it")
+        self.model.load_state(state.model)
+        self.optimizer.load_state(state.optimizer)
+        if self.average and state.average:
+            self.average.load_state(state.average)
+        self.epoch, self.steps, self.best = state.epoch, state.steps, state.best
+        self.history = [dict(row) for row in state.history]
+        self.last_state = state
+
+
+@dataclass
+class _Sums:
+    """What is added up over the steps of an epoch."""
+
+    steps: int = 0
+    examples: int = 0
+    loss: float = 0.0
+    gradient_norm: float = 0.0
+    right: int = 0
+    labelled: int = 0
+
+    def add(self, result: BatchResult, gradient_norm: float, examples: int) -> None:
+        self.steps += 1
+        self.examples += examples
+        self.loss += result.loss * examples
+        self.gradient_norm += gradient_norm
+        self.right += result.right
+        self.labelled += result.labelled
+
+
+def _quality(row: dict[str, Any]) -> tuple[float, float]:
+    """Orders epochs: the higher accuracy is better, and with equal accuracy the lower loss."""
+    return row["validation_accuracy"], -row["validation_loss"]
