@@ -11,7 +11,9 @@ import numpy as np
 _GOLDEN = (5**0.5 - 1) / 2
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray, *, low: float = 0.05, high: float = 20.0) -> float:
+def fit_temperature(
+    logits: np.ndarray, labels: np.ndarray, *, low: float = 0.05, high: float = 20.0
+) -> float:
     """The temperature T > 0 that makes softmax(logits / T) likeliest for the labels.
 
     logits: (N, classes). labels: int (N,). The mean negative log-likelihood has one minimum in T, found by a
@@ -49,8 +51,9 @@ def fit_verdict(
 ) -> dict[str, float]:
     """Thresholds on the calibrated confidence, from the confidences (N,) of validation digits.
 
-    At or above ``digit_at_least`` the verdict is `digit`: at least the share `keep` of the digits is. Below
-    ``not_a_digit_below`` it is `not_a_digit`: at most 1 - `keep_uncertain` of them are. `uncertain` lies between.
+    At or above ``digit_at_least`` the verdict is `digit`, as at least the share `keep` of the digits is.
+    Below ``not_a_digit_below`` it is `not_a_digit`, as at most 1 - `keep_uncertain` of them are. Between the
+    two it is `uncertain`.
     """
     ordered = np.sort(np.asarray(digit_confidences, np.float64))
     lost = int(np.floor((1 - keep) * len(ordered) + 1e-9))

@@ -32,7 +32,9 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
     if path.suffix != ".toml":
         path = _FOLDER / f"{name_or_path}.toml"
         if str(name_or_path) not in recipe_names():
-            raise RecipeError(unknown("recipe", str(name_or_path), recipe_names()) + ", or a path that ends in .toml")
+            raise RecipeError(
+                unknown("recipe", str(name_or_path), recipe_names()) + ", or a path that ends in .toml"
+            )
     try:
         text = path.read_text("utf-8")
     except OSError as problem:
@@ -60,7 +62,7 @@ def parse_recipe(text: str, *, name: str, overrides: Mapping[str, Any] | None = 
 
 
 def write_recipe(recipe: Recipe) -> str:
-    """The complete TOML text of `recipe`, each setting with its sentence of help; `parse_recipe` reads it back."""
+    """The complete TOML text of `recipe`, with the help of each setting; `parse_recipe` reads it back."""
     lines = [f"name = {_toml(recipe.name)}", f"description = {_toml(recipe.description)}"]
     for field in dataclasses.fields(recipe):
         section = getattr(recipe, field.name)
@@ -82,7 +84,8 @@ def _section_lines(path: str, section: Any, help: str) -> list[str]:
         if dataclasses.is_dataclass(value):
             nested += _section_lines(f"{path}.{field.name}", value, field.metadata["help"])
         else:
-            lines.append(f"{field.name} = {_toml(value)}  # {field.metadata['help']}")
+            help_text = field.metadata.get("help")
+            lines.append(f"{field.name} = {_toml(value)}" + (f"  # {help_text}" if help_text else ""))
     return lines + nested
 
 
@@ -92,7 +95,7 @@ def _toml(value: Any) -> str:
 
 
 def _put(table: dict[str, Any], dotted_key: str, value: Any) -> None:
-    """Set ``section.key`` in nested dicts; the dicts on the way are copied, so the caller's stay as they were."""
+    """Set ``section.key`` in nested dicts; those on the way are copied, so the caller's stay as they were."""
     *sections, key = dotted_key.split(".")
     for section in sections:
         inner = table.get(section, {})

@@ -1,4 +1,4 @@
-"""Batches drawn from several sources at once: each batch holds the same share of each source, in a new order."""
+"""Batches drawn from several sources at once: each batch holds the same share of each source."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Source:
 class MixedBatches:
     """The batches of a training, for `fit`: everything random in epoch e comes from (seed, e).
 
-    The first source sets the length of an epoch: as many whole batches as it takes to see each of its pictures once.
-    Every source is gone through in a shuffled order and shuffled anew when it is used up, across epochs, so no
-    picture is seen twice before all have been seen once.
+    The first source sets the length of an epoch: as many whole batches as it takes to see each of its pictures
+    once. Every source is gone through in a shuffled order and shuffled anew when it is used up, across epochs,
+    so no picture is seen twice before all have been seen once.
 
-    Inputs are float32 (batch_size, 28, 28, 1) in [0, 1]. Targets are labels, int64 (batch_size,), unless a source
-    holds pictures of no class: then they are rows of probabilities, float32 (batch_size, classes), and those
-    pictures get the uniform row (outlier exposure: Hendrycks, Mazeika, Dietterich 2019).
+    Inputs are float32 (batch_size, 28, 28, 1) in [0, 1]. Targets are labels, int64 (batch_size,), unless a
+    source holds pictures of no class: then they are rows of probabilities, float32 (batch_size, classes), and
+    those pictures get the uniform row (outlier exposure: Hendrycks, Mazeika, Dietterich 2019).
     """
 
     def __init__(
@@ -80,8 +80,12 @@ class MixedBatches:
         """One batch by its place; the same place gives the same bits."""
         first_use = epoch * len(self) + step
         picks = [self._picks(number, first_use * count, count) for number, count in enumerate(self.counts)]
-        images = np.concatenate([source.images[pick] for source, pick in zip(self.sources, picks, strict=True)])
-        labels = np.concatenate([source.labels[pick] for source, pick in zip(self.sources, picks, strict=True)])
+        images = np.concatenate(
+            [source.images[pick] for source, pick in zip(self.sources, picks, strict=True)]
+        )
+        labels = np.concatenate(
+            [source.labels[pick] for source, pick in zip(self.sources, picks, strict=True)]
+        )
         rng = np.random.default_rng([self.seed, _BATCHES, epoch, step])
         # Two training threads take half a batch each: mixed, both halves hold every source.
         order = rng.permutation(self.batch_size)
@@ -103,10 +107,12 @@ class MixedBatches:
         return picks
 
     def _order(self, number: int, one_round: int) -> np.ndarray:
-        """The shuffled order of source `number` in one round; the last one is kept, as most batches need it again."""
+        """The shuffled order of source `number` in one round; kept, as most batches need the last one again."""
         kept_round, order = self._orders.get(number, (-1, None))
         if order is None or kept_round != one_round:
-            order = np.random.default_rng([self.seed, _ORDERS, number, one_round]).permutation(len(self.sources[number]))
+            order = np.random.default_rng([self.seed, _ORDERS, number, one_round]).permutation(
+                len(self.sources[number])
+            )
             self._orders[number] = (one_round, order)
         return order
 
@@ -117,7 +123,9 @@ def share_out(batch_size: int, shares: Sequence[float]) -> list[int]:
     Raises RecipeError when the batch is too small to hold one of each.
     """
     if batch_size < len(shares):
-        raise RecipeError(f"a batch of {batch_size} cannot hold {len(shares)} sources; choose a larger batch size")
+        raise RecipeError(
+            f"a batch of {batch_size} cannot hold {len(shares)} sources; choose a larger batch size"
+        )
     exact = np.asarray(shares, float) / sum(shares) * batch_size
     counts = np.maximum(np.floor(exact).astype(int), 1)
     while counts.sum() < batch_size:

@@ -1,4 +1,4 @@
-"""Batches prepared in a second process, a few steps ahead of the training, so that augmentation does not stop it."""
+"""Batches prepared in a second process, a few steps ahead, so that augmentation does not stop the training."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _AHEAD = 8
 class Prefetched:
     """The batches of `batches`, the same bits in the same order, made by a process of its own.
 
-    The process goes on into the next epoch while the training is validating. Use as a context manager, or call
-    `close`, so that the process ends; it also ends by itself when this process dies, however that happens.
+    The process goes on into the next epoch while the training is validating. Use as a context manager, or
+    call `close`, so that the process ends; it also ends by itself when this process dies in whatever way.
     """
 
     def __init__(self, batches: MixedBatches) -> None:
@@ -60,7 +60,7 @@ class _Producer:
     """One process that makes batches, and one thread that takes them out of its pipe."""
 
     def __init__(self, batches: MixedBatches, first_epoch: int) -> None:
-        # Spawned, not forked: a fork would copy the locks of the training's threads in whatever state they are.
+        # Spawned, not forked: a fork would copy the locks of the training's threads in whatever state.
         context = multiprocessing.get_context("spawn")
         self._receiver, sender = context.Pipe(duplex=False)
         self._process = context.Process(target=_produce, args=(sender, batches, first_epoch), daemon=True)

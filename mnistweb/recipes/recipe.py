@@ -1,15 +1,16 @@
 """A recipe says what to train and how: data, augmentation, architecture, optimizer, schedule and training.
 
-Every number that shapes a training is a field here, so a recipe, a seed and the data give the same weights again.
+Every number that shapes a training is a field here, so the recipe and the data give the same weights again.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from mnistweb.data.augmentation import Augmentation
 from mnistweb.recipes.errors import RecipeError
-from mnistweb.recipes.settings import setting, subsection
+from mnistweb.recipes.settings import setting
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 OPTIMIZERS = ("sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw")
@@ -38,30 +39,24 @@ class DataSettings:
     dataset: str = setting("mnist", "mnist, fashion-mnist, or the path of a data file or folder")
     validation: int = setting(5000, "images of the training set kept aside to choose by", at_least=1)
     validation_writers: tuple[int, ...] = setting(
-        (3, 8, 13, 18, 23, 28), "numbers of the pen-stroke writers kept aside (of 1 to 30)", at_least=1, at_most=30
+        (3, 8, 13, 18, 23, 28),
+        "numbers of the pen-stroke writers kept aside (of 1 to 30)",
+        at_least=1,
+        at_most=30,
     )
     renderings: int = setting(10, "pictures rendered of each pen-stroke digit", at_least=1, at_most=100)
     photos: int = setting(20000, "photograph stand-ins rendered in all", at_least=1)
     negatives: int = setting(30000, "pictures of no digit rendered in all", at_least=1)
-    mix: MixSettings = subsection(MixSettings, "the share of each source in every batch")
+    mix: MixSettings = field(
+        default_factory=MixSettings, metadata={"help": "the share of each source in every batch"}
+    )
 
 
-@dataclass(frozen=True)
-class AugmentationSettings:
-    """Random changes of each training image, new in each epoch; 0 leaves a change out."""
+@dataclass(frozen=True, kw_only=True)
+class AugmentationSettings(Augmentation):
+    """Random changes of each training image, new in each epoch: the strengths of `Augmentation`, and a switch."""
 
     enabled: bool = setting(True, "false trains on the images as they are")
-    rotation_degrees: float = setting(10.0, "largest turn, either way", at_least=0, at_most=180)
-    log_scale: float = setting(0.1, "largest change of size, as a natural logarithm", at_least=0, at_most=1)
-    shear: float = setting(0.1, "largest slant, as a tangent", at_least=0, at_most=1)
-    shift_pixels: float = setting(1.5, "largest move along each axis", at_least=0, at_most=14)
-    elastic_alpha: float = setting(0.0, "strength of the elastic distortion, in pixels", at_least=0, at_most=100)
-    elastic_sigma: float = setting(4.0, "smoothness of the elastic distortion, in pixels", above=0, at_most=28)
-    thickness: float = setting(0.0, "share of images whose strokes are thinned or thickened", at_least=0, at_most=1)
-    blur: float = setting(0.0, "share of images that are blurred", at_least=0, at_most=1)
-    noise: float = setting(0.0, "largest standard deviation of added noise", at_least=0, at_most=1)
-    contrast: float = setting(0.0, "largest change of contrast, as a natural logarithm", at_least=0, at_most=2)
-    occlusion: float = setting(0.0, "share of images with a small patch wiped out", at_least=0, at_most=1)
 
 
 @dataclass(frozen=True)
@@ -69,10 +64,13 @@ class ArchitectureSettings:
     """The layers: first the convolutions, if any, then the hidden dense layers, then one output a class."""
 
     convolutions: tuple[str, ...] = setting(
-        (), 'in order, such as "conv 3x3x32", "conv 5x5x24 valid", "conv 3x3x64 stride 2", "max_pool 2x2", '
-        '"average_pool 2x2", "global_average_pool", "dropout 0.1"'
+        (),
+        'in order, such as "conv 3x3x32", "conv 5x5x24 valid", "conv 3x3x64 stride 2", "max_pool 2x2", '
+        '"average_pool 2x2", "global_average_pool", "dropout 0.1"',
     )
-    hidden: tuple[int, ...] = setting((128, 64), "units of each hidden dense layer", at_least=1, at_most=16384)
+    hidden: tuple[int, ...] = setting(
+        (128, 64), "units of each hidden dense layer", at_least=1, at_most=16384
+    )
     activation: str = setting("relu", "after each convolution and hidden layer", choices=ACTIVATIONS)
     batch_norm: bool = setting(False, "normalise each batch before the activations")
     dropout_rate: float = setting(0.0, "probability of zeroing a hidden unit", at_least=0, below=1)
@@ -96,10 +94,14 @@ class ScheduleSettings:
 
     name: str = setting("one_cycle", "its shape", choices=SCHEDULES)
     learning_rate: float = setting(0.002, "the highest learning rate", above=0)
-    warm_up: float = setting(0.1, "share of all steps in which it rises from low to the highest", at_least=0, below=1)
-    final_share: float = setting(0.001, "the last learning rate as a share of the highest", at_least=0, at_most=1)
-    step_epochs: int = setting(10, "epochs between two drops, for step", at_least=1)
-    decay: float = setting(0.5, "factor of each drop, for step; of each epoch, for exponential", above=0, at_most=1)
+    warmup_fraction: float = setting(
+        0.1, "share of all steps on which it climbs to the highest", at_least=0, below=1
+    )
+    final_factor: float = setting(
+        0.001, "the last rate as a share of the highest, for cosine and one_cycle", at_least=0, at_most=1
+    )
+    every_epochs: int = setting(10, "epochs in which it is multiplied by decay once", at_least=1)
+    decay: float = setting(0.5, "that factor, for step and exponential", above=0, at_most=1)
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,14 @@ class TrainingSettings:
     epochs: int = setting(30, "times through the dataset", at_least=1)
     batch_size: int = setting(128, "images a step", at_least=1)
     seed: int = setting(1, "of everything random", at_least=0)
-    threads: int = setting(1, "threads that share each batch; part of the recipe, as sums depend on it", at_least=1)
+    threads: int = setting(1, "threads that share each batch", at_least=1, at_most=2)
     label_smoothing: float = setting(0.0, "share of each target spread over all classes", at_least=0, below=1)
-    ema_decay: float = setting(0.0, "decay of the moving average of the weights; 0 keeps none", at_least=0, below=1)
-    patience: int = setting(0, "epochs without a better validation accuracy before stopping; 0: never", at_least=0)
+    ema_decay: float = setting(
+        0.0, "decay of the moving average of the weights; 0 keeps none", at_least=0, below=1
+    )
+    patience: int = setting(
+        0, "epochs without a better validation accuracy before stopping; 0: never", at_least=0
+    )
 
 
 @dataclass(frozen=True)
@@ -121,9 +127,19 @@ class Recipe:
 
     name: str = setting("own", "the name of the model that comes of it")
     description: str = setting("", "one sentence on what it is for")
-    data: DataSettings = subsection(DataSettings, "what is learned from")
-    augmentation: AugmentationSettings = subsection(AugmentationSettings, "random changes of each image")
-    architecture: ArchitectureSettings = subsection(ArchitectureSettings, "the layers")
-    optimizer: OptimizerSettings = subsection(OptimizerSettings, "how the gradient moves the weights")
-    schedule: ScheduleSettings = subsection(ScheduleSettings, "the learning rate over time")
-    training: TrainingSettings = subsection(TrainingSettings, "how long, in what portions, from which seed")
+    data: DataSettings = field(default_factory=DataSettings, metadata={"help": "what is learned from"})
+    augmentation: AugmentationSettings = field(
+        default_factory=AugmentationSettings, metadata={"help": "random changes of each image"}
+    )
+    architecture: ArchitectureSettings = field(
+        default_factory=ArchitectureSettings, metadata={"help": "the layers"}
+    )
+    optimizer: OptimizerSettings = field(
+        default_factory=OptimizerSettings, metadata={"help": "how the gradient moves the weights"}
+    )
+    schedule: ScheduleSettings = field(
+        default_factory=ScheduleSettings, metadata={"help": "the learning rate over time"}
+    )
+    training: TrainingSettings = field(
+        default_factory=TrainingSettings, metadata={"help": "how long, in what portions, from which seed"}
+    )

@@ -36,7 +36,7 @@ def runs_folder() -> Path:
 
 
 def new_run_folder(name: str, *, parent: Path | None = None, now: datetime | None = None) -> Path:
-    """A path ``<name>-<date>-<time>`` that does not exist yet; the folder is made by the first file written."""
+    """A path ``<name>-<date>-<time>`` that does not exist yet; the first file written makes the folder."""
     parent = runs_folder() if parent is None else parent
     stem = f"{name}-{(now or datetime.now()):%Y%m%d-%H%M%S}"
     candidates = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]
@@ -44,7 +44,7 @@ def new_run_folder(name: str, *, parent: Path | None = None, now: datetime | Non
 
 
 def latest_run(name: str, *, parent: Path | None = None) -> Path:
-    """The newest run folder of the recipe `name` that has a checkpoint. Raises RunError when there is none."""
+    """The newest run folder of the recipe `name` with a checkpoint. Raises RunError when there is none."""
     parent = runs_folder() if parent is None else parent
     checkpoints = [path for path in parent.glob(f"*/{CHECKPOINT}") if _recipe_name(path.parent) == name]
     if not checkpoints:
@@ -58,11 +58,13 @@ def write_settings(folder: Path, recipe: Recipe) -> None:
 
 
 def read_settings(folder: Path) -> Recipe:
-    """The recipe of a run. Raises RunError when the folder is no run, RecipeError when its settings are broken."""
+    """The recipe of a run. Raises RunError when the folder is no run, RecipeError when it is broken."""
     try:
         text = (folder / SETTINGS).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise RunError(f"{folder} is not the folder of a run: cannot read {SETTINGS} ({problem})") from problem
+        raise RunError(
+            f"{folder} is not the folder of a run: cannot read {SETTINGS} ({problem})"
+        ) from problem
     return parse_recipe(text, name=folder.name)
 
 
@@ -73,7 +75,9 @@ def write_curves(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["epoch"], lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
+        writer.writerow(
+            {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()}
+        )
     write_atomically(folder / CURVES, text.getvalue().encode())
 
 

@@ -1,4 +1,4 @@
-"""A section of a recipe is a frozen dataclass; this file turns a plain table into one, checking every key and value."""
+"""A section of a recipe is a frozen dataclass; here a plain table becomes one, every key and value checked."""
 
 from __future__ import annotations
 
@@ -34,12 +34,6 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def subsection(cls: type[Section], help: str) -> Section:
-    """A dataclass field that is itself a section."""
-    metadata = {"help": help}
-    return typing.cast(Section, dataclasses.field(default_factory=cls, metadata=metadata))
-
-
 def read_section(cls: type[Section], table: Mapping[str, Any], *, where: str = "") -> Section:
     """Make the dataclass `cls` from `table`; keys that are missing take their defaults.
 
@@ -61,7 +55,7 @@ def read_section(cls: type[Section], table: Mapping[str, Any], *, where: str = "
             values[key] = _read_value(hints[key], value, path, fields[key].metadata)
     try:
         return cls(**values)
-    except RecipeError as problem:  # a section's own check of values that must fit each other
+    except ValueError as problem:  # a section's own check of values that must fit each other
         raise RecipeError(f"{where}: {problem}" if where else str(problem)) from problem
 
 
@@ -85,9 +79,9 @@ def _read_value(hint: Any, value: Any, path: str, metadata: Mapping[str, Any]) -
         value = float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise RecipeError(f"{path} expected {_NOUNS[hint]}, got {value!r}")
-    if metadata["choices"] is not None and value not in metadata["choices"]:
+    if metadata.get("choices") is not None and value not in metadata["choices"]:
         raise RecipeError(unknown(f"value of {path}:", value, metadata["choices"]))
-    _check_limits(path, value, metadata["limits"])
+    _check_limits(path, value, metadata.get("limits", {}))
     return value
 
 

@@ -1,0 +1,88 @@
+"""From the words of a recipe's architecture to a network with its first, random weights."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from mnistweb.nn.activations import ReLU, Sigmoid, Tanh
+from mnistweb.nn.convolution import Conv2D
+from mnistweb.nn.errors import ShapeError
+from mnistweb.nn.layers import Dense, Dropout, Flatten, Layer, Shape
+from mnistweb.nn.model import Sequential
+from mnistweb.nn.normalization import BatchNorm
+from mnistweb.nn.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
+from mnistweb.recipes.errors import RecipeError
+from mnistweb.recipes.recipe import ArchitectureSettings
+
+INPUT_SHAPE = (28, 28, 1)
+_ACTIVATIONS: dict[str, type[Layer]] = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
+_CONVOLUTION = re.compile(r"conv (\d+)x(\d+)x(\d+)(?: stride (\d+))?( valid)?")
+_POOLING = re.compile(r"(max|average)_pool (\d+)x(\d+)")
+_DROPOUT = re.compile(r"dropout (0(?:\.\d+)?)")
+
+
+def build_model(settings: ArchitectureSettings, num_classes: int, rng: np.random.Generator) -> Sequential:
+    """The network that `settings` describe, for pictures (N, 28, 28, 1), with weights drawn from `rng`.
+
+    Raises RecipeError that names the entry which is not understood or does not fit the one before it.
+    """
+    layers: list[Layer] = []
+    shape: Shape = INPUT_SHAPE
+    for entry in settings.convolutions:
+        try:
+            for layer in _convolutional(entry, settings, shape, rng):
+                shape = layer.output_shape(shape)
+                layers.append(layer)
+        except ShapeError as problem:
+            raise RecipeError(
+                f"architecture.convolutions: {entry!r} does not fit here: {problem}"
+            ) from problem
+    if len(shape) > 1:
+        layers.append(Flatten())
+        shape = layers[-1].output_shape(shape)
+    features = shape[0]
+    for units in settings.hidden:
+        layers.append(Dense(features, units, rng=rng))
+        features = units
+        if settings.batch_norm:
+            layers.append(BatchNorm(features))
+        layers.append(_ACTIVATIONS[settings.activation]())
+        if settings.dropout_rate:
+            layers.append(Dropout(settings.dropout_rate, rng=rng))
+    layers.append(Dense(features, num_classes, rng=rng))
+    return Sequential(layers, input_shape=INPUT_SHAPE)
+
+
+def _convolutional(
+    entry: str, settings: ArchitectureSettings, shape: Shape, rng: np.random.Generator
+) -> list[Layer]:
+    """The layers that one entry of ``convolutions`` stands for."""
+    if match := _CONVOLUTION.fullmatch(entry):
+        height, width, channels = (int(match[group]) for group in (1, 2, 3))
+        if height != width or not height % 2 or not channels:
+            raise RecipeError(
+                f"architecture.convolutions: expected an odd square such as 3x3x32, got {entry!r}"
+            )
+        padding = 0 if match[5] else height // 2
+        # BatchNorm has a shift of its own, and takes any bias of the convolution away again.
+        bias = not settings.batch_norm
+        layers: list[Layer] = [
+            Conv2D(shape[-1], channels, height, int(match[4] or 1), padding, bias=bias, rng=rng)
+        ]
+        if settings.batch_norm:
+            layers.append(BatchNorm(channels))
+        return [*layers, _ACTIVATIONS[settings.activation]()]
+    if match := _POOLING.fullmatch(entry):
+        if match[2] != match[3] or match[2] == "0":
+            raise RecipeError(f"architecture.convolutions: expected a square such as 2x2, got {entry!r}")
+        return [(MaxPool2D if match[1] == "max" else AveragePool2D)(int(match[2]))]
+    if entry == "global_average_pool":
+        return [GlobalAveragePool2D()]
+    if match := _DROPOUT.fullmatch(entry):
+        return [Dropout(float(match[1]), rng=rng)]
+    raise RecipeError(
+        f'architecture.convolutions: cannot read {entry!r}. Allowed: "conv 3x3x32", "conv 5x5x24 valid", '
+        '"conv 3x3x64 stride 2", "max_pool 2x2", "average_pool 2x2", "global_average_pool", "dropout 0.1"'
+    )

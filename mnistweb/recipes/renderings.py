@@ -1,0 +1,86 @@
+"""Thousands of training pictures drawn once, by two processes, and kept beside the data for the next training."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mnistweb.data.strokes
+import mnistweb.imaging
+import mnistweb.recipes.drawings
+from mnistweb.files import write_atomically
+from mnistweb.recipes.progress import Progress
+
+# (numbers of the pictures, ...) -> (images uint8 (N, 28, 28), labels int64 (N,))
+Draw = Callable[..., tuple[np.ndarray, np.ndarray]]
+_PROCESSES = 2
+_CHUNK = 500
+
+
+def rendered(
+    title: str,
+    draw: Draw,
+    count: int,
+    arguments: Sequence[Any] = (),
+    *,
+    key: str,
+    folder: Path,
+    progress: Progress,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures 0 .. count - 1 as `draw` makes them: images uint8 (N, 28, 28) and labels int64 (N,).
+
+    draw(numbers, *arguments) is a function of a module, so that other processes can call it, and makes each
+    picture from its number alone, so that it does not matter which process does. `key` says what else the
+    pictures depend on; they are kept in `folder` under a name made of it and of the code that draws.
+    """
+    path = folder / f"{title.replace(' ', '-')}-{_fingerprint(key, count)}.npz"
+    kept = _read(path)
+    if kept is not None:
+        return kept
+    chunks = np.array_split(np.arange(count), max(1, -(-count // _CHUNK)))
+    progress.begin(f"drawing {title}", len(chunks))
+    try:
+        with ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("spawn")) as pool:
+            futures = [pool.submit(draw, chunk, *arguments) for chunk in chunks]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    progress.advance()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    finally:
+        progress.end()
+    parts = [future.result() for future in futures]
+    images, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, images=images, labels=labels)
+    write_atomically(path, buffer.getvalue())
+    return images, labels
+
+
+def _fingerprint(key: str, count: int) -> str:
+    digest = hashlib.sha256(json.dumps([key, count]).encode())
+    # The same settings give other pictures once the code that draws them has changed.
+    modules = (mnistweb.recipes.drawings, mnistweb.data.strokes)
+    sources = [Path(str(module.__file__)) for module in modules]
+    sources += sorted(Path(mnistweb.imaging.__path__[0]).glob("*.py"))
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["images"], arrays["labels"]
+    except Exception:  # zipfile, zlib and NumPy have many ways to say that a kept file is missing or broken
+        return None

@@ -1,0 +1,160 @@
+"""The pictures that a recipe trains on, chooses by and is measured on at the end."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnistweb.data.dataset import Dataset
+from mnistweb.data.errors import MissingDataError
+from mnistweb.data.loading import default_data_folder, load_dataset
+from mnistweb.data.unipen import StrokeDigit, read_unipen
+from mnistweb.recipes.drawings import canvas_picture, in_mnist_form, varied_canvas_picture
+from mnistweb.recipes.errors import RecipeError
+from mnistweb.recipes.mixing import Source
+from mnistweb.recipes.progress import Progress
+from mnistweb.recipes.recipe import DataSettings
+from mnistweb.recipes.renderings import rendered
+from mnistweb.resources import instance_folder
+
+STROKES_FILE = "pendigits-train.unipen.gz"
+# Not the recipe's seed: every recipe chooses by the same pictures, so their validation accuracies compare.
+_SPLIT_SEED = 5000
+_TRAINING_SEED, _VALIDATION_SEED = 7, 11
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """sources and shares: for MixedBatches. validation: what to choose by, at least the dataset's own part.
+
+    test is measured once, after everything has been chosen. facts goes into the weights file.
+    """
+
+    sources: list[Source]
+    shares: list[float]
+    validation: list[Dataset]
+    test: Dataset
+    facts: dict[str, Any]
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return self.test.label_names
+
+
+def load_training_data(
+    settings: DataSettings, *, data_dir: Path | None = None, progress: Progress | None = None
+) -> TrainingData:
+    """Read and draw everything that `settings` name.
+
+    Raises MissingDataError when a file is not there, DataError when it is damaged, RecipeError when the settings
+    do not fit the data.
+    """
+    progress = progress or Progress()
+    train = load_dataset(settings.dataset, "train", data_dir=data_dir)
+    test = load_dataset(settings.dataset, "test", data_dir=data_dir)
+    if settings.validation >= len(train):
+        raise RecipeError(
+            f"data.validation must be below the {len(train):,} training images, got {settings.validation}"
+        )
+    training, validation = train.split(settings.validation, _SPLIT_SEED)
+    facts: dict[str, Any] = {"data": settings.dataset, "data_sha256": train.sha256}
+    progress.note(f"{train.name}: {len(training):,} images to learn from, {len(validation):,} to choose by")
+    sources, shares = [_as_source(training)], [settings.mix.dataset]
+    validations = [validation]
+
+    if settings.mix.strokes:
+        path = find_strokes_file(data_dir)
+        digits = read_unipen(path)
+        strokes_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        learned, held_out = split_writers(digits, settings.validation_writers)
+        images, labels = rendered(
+            "pen strokes",
+            draw_varied,
+            len(learned) * settings.renderings,
+            [learned],
+            key=f"{strokes_sha256} without writers {settings.validation_writers}",
+            folder=renderings_folder(),
+            progress=progress,
+        )
+        sources.append(Source("strokes", images, labels))
+        shares.append(settings.mix.strokes)
+        validations.append(held_out_drawings(held_out))
+        facts["strokes_sha256"] = strokes_sha256
+        progress.note(
+            f"pen strokes: {len(images):,} drawings of {len(learned):,} digits to learn from, "
+            f"{len(held_out):,} digits of {len(settings.validation_writers)} other writers to choose by"
+        )
+    return TrainingData(sources, shares, validations, test, facts)
+
+
+def split_writers(
+    digits: list[StrokeDigit], held_out: tuple[int, ...]
+) -> tuple[list[StrokeDigit], list[StrokeDigit]]:
+    """The digits of all other writers, and those of the writers `held_out`. Raises RecipeError if one is unknown."""
+    writers = {digit.writer for digit in digits}
+    if unknown := set(held_out) - writers:
+        raise RecipeError(
+            f"data.validation_writers: the stroke file has no writer {min(unknown)}, it has {sorted(writers)}"
+        )
+    learned = [digit for digit in digits if digit.writer not in held_out]
+    chosen_by = [digit for digit in digits if digit.writer in held_out]
+    if not learned or not chosen_by:
+        raise RecipeError("data.validation_writers: both parts need at least one writer")
+    return learned, chosen_by
+
+
+def find_strokes_file(data_dir: Path | None = None) -> Path:
+    """The file of pen strokes in the data folder. Raises MissingDataError when it is not there."""
+    path = (data_dir or default_data_folder()) / STROKES_FILE
+    if not path.is_file():
+        raise MissingDataError(
+            f"no {STROKES_FILE} in {path.parent}; fetch it with `mnistweb data fetch strokes`"
+        )
+    return path
+
+
+def renderings_folder() -> Path:
+    """Where drawn pictures are kept for the next training."""
+    return instance_folder() / "data" / "renderings"
+
+
+def draw_varied(numbers: np.ndarray, digits: list[StrokeDigit]) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures of varied digits: picture n shows digit n modulo the number of digits."""
+    images, labels = np.empty((len(numbers), 28, 28), np.uint8), np.empty(len(numbers), np.int64)
+    for place, number in enumerate(numbers.tolist()):
+        digit = digits[number % len(digits)]
+        rng = np.random.default_rng([_TRAINING_SEED, number])
+        images[place] = in_mnist_form(varied_canvas_picture(digit, rng))
+        labels[place] = digit.label
+    return images, labels
+
+
+def draw_as_written(numbers: np.ndarray, digits: list[StrokeDigit]) -> tuple[np.ndarray, np.ndarray]:
+    """Canvas pictures of digits just as their writers drew them, in MNIST form."""
+    images, labels = np.empty((len(numbers), 28, 28), np.uint8), np.empty(len(numbers), np.int64)
+    for place, number in enumerate(numbers.tolist()):
+        rng = np.random.default_rng([_VALIDATION_SEED, number])
+        images[place] = in_mnist_form(canvas_picture(digits[number], rng))
+        labels[place] = digits[number].label
+    return images, labels
+
+
+def held_out_drawings(digits: list[StrokeDigit]) -> Dataset:
+    """The digits of the writers kept aside, drawn on the canvas, as a data set in MNIST form."""
+    images, labels = draw_as_written(np.arange(len(digits)), digits)
+    return Dataset(as_inputs(images), labels, "pen strokes of held-out writers")
+
+
+def as_inputs(images: np.ndarray) -> np.ndarray:
+    """uint8 (N, 28, 28) as the networks take them: float32 (N, 28, 28, 1) in [0, 1]."""
+    inputs = images[..., np.newaxis].astype(np.float32)
+    inputs /= np.float32(255)
+    return inputs
+
+
+def _as_source(dataset: Dataset) -> Source:
+    return Source(dataset.name, np.rint(dataset.images[..., 0] * 255).astype(np.uint8), dataset.labels)

@@ -1,0 +1,171 @@
+"""Runs a recipe: reads the data, trains, keeps a checkpoint an epoch, and finishes with a model to serve."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mnistweb
+from mnistweb.files import remove_leftovers
+from mnistweb.nn.batches import Batch, Batches
+from mnistweb.nn.errors import NetworkError
+from mnistweb.nn.losses import softmax_cross_entropy
+from mnistweb.nn.model import Sequential
+from mnistweb.nn.training import TrainingState, evaluate, fit
+from mnistweb.recipes.architecture import build_model
+from mnistweb.recipes.calibration import calibrated_probabilities, fit_temperature, fit_verdict
+from mnistweb.recipes.errors import RunError
+from mnistweb.recipes.files import recipe_table
+from mnistweb.recipes.mixing import MixedBatches
+from mnistweb.recipes.optimization import build_optimizer, build_schedule
+from mnistweb.recipes.prefetch import Prefetched
+from mnistweb.recipes.progress import Progress
+from mnistweb.recipes.recipe import Recipe
+from mnistweb.recipes.runs import CHECKPOINT, MODEL, SETTINGS, write_curves, write_settings
+from mnistweb.recipes.sources import TrainingData, load_training_data
+from mnistweb.weights import SavedModel, WeightsError, read_pickle, write_model, write_pickle
+
+_INITIAL_WEIGHTS = 1  # tells the random numbers of the weights from those of the batches
+
+
+def train_recipe(
+    recipe: Recipe,
+    *,
+    run_folder: Path,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> SavedModel:
+    """Train `recipe` and leave settings, curves, checkpoint and model in `run_folder`.
+
+    With `resume` the training goes on after the last epoch that `run_folder` has a checkpoint of, and gives bit
+    for bit what it would have given without the interruption. The test set is measured once, at the end.
+
+    Raises RunError when the folder already holds a run, or has none to resume; DataError and RecipeError before
+    anything is written; DivergedError when the numbers run away, the last good checkpoint being kept.
+    """
+    progress = progress or Progress()
+    start = _read_checkpoint(run_folder) if resume else None
+    if not resume and (run_folder / SETTINGS).exists():
+        raise RunError(f"{run_folder} already holds a run; resume it, or choose another folder")
+    data = load_training_data(recipe.data, data_dir=data_dir, progress=progress)
+    training = recipe.training
+    rng = np.random.default_rng([training.seed, _INITIAL_WEIGHTS])
+    model = build_model(recipe.architecture, len(data.label_names), rng)
+    batches = MixedBatches(
+        data.sources,
+        data.shares,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        num_classes=len(data.label_names),
+        augment=recipe.augmentation if recipe.augmentation.enabled else None,
+    )
+    schedule = build_schedule(recipe.schedule, epochs=training.epochs, steps_per_epoch=len(batches))
+    if resume:
+        remove_leftovers(run_folder)
+    else:
+        write_settings(run_folder, recipe)
+    progress.note(f"{recipe.name}: {model.architecture}, {model.num_parameters:,} parameters")
+
+    def keep(state: TrainingState) -> None:
+        write_pickle(run_folder / CHECKPOINT, state.as_dict())
+        write_curves(run_folder, state.history)
+        progress.end()
+        progress.epoch(state.history[-1], training.epochs)
+
+    validation = _together([(part.images, part.labels) for part in data.validation])
+    with Prefetched(batches) as prefetched:
+        try:
+            history = fit(
+                model,
+                _Watched(prefetched, progress, training.epochs),
+                optimizer=build_optimizer(recipe.optimizer),
+                schedule=schedule,
+                epochs=training.epochs,
+                seed=training.seed,
+                validation=validation,
+                loss=partial(softmax_cross_entropy, label_smoothing=training.label_smoothing),
+                ema_decay=training.ema_decay or None,
+                early_stopping=training.patience or None,
+                callbacks=[keep],
+                threads=training.threads,
+                start=start,
+            )
+        finally:
+            progress.end()
+    saved = _finished(recipe, model, data, history)
+    write_model(run_folder / MODEL, saved)
+    return saved
+
+
+def _finished(
+    recipe: Recipe, model: Sequential, data: TrainingData, history: list[dict[str, float]]
+) -> SavedModel:
+    """Calibrate on the validation pictures, measure on the test set, and put down how it all came about."""
+    facts: dict[str, Any] = {**data.facts, "seed": recipe.training.seed, "epochs": len(history)}
+    for part in data.validation:
+        accuracy = evaluate(model, part.images, part.labels)[1]
+        key = "validation_accuracy" if part is data.validation[0] else "validation_writers_accuracy"
+        facts[key] = round(accuracy, 6)
+    images, labels = _together([(part.images, part.labels) for part in data.validation])
+    logits = _logits(model, images)
+    temperature = fit_temperature(logits, labels)
+    confidences = calibrated_probabilities(logits, temperature).max(axis=1)
+    facts["test_accuracy"] = round(evaluate(model, data.test.images, data.test.labels)[1], 6)
+    facts["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
+    facts["seconds"] = round(sum(row["seconds"] for row in history))
+    facts["program_version"] = mnistweb.__version__
+    facts["recipe"] = recipe_table(recipe)
+    return SavedModel(
+        name=recipe.name,
+        model=model,
+        labels=data.label_names,
+        training=facts,
+        calibration={"temperature": temperature},
+        verdict=fit_verdict(confidences),
+    )
+
+
+class _Watched:
+    """Batches that tell the progress of every step."""
+
+    def __init__(self, batches: Batches, progress: Progress, epochs: int) -> None:
+        self._batches = batches
+        self._progress = progress
+        self._epochs = epochs
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def epoch(self, index: int) -> Iterator[Batch]:
+        self._progress.begin(f"epoch {index + 1}/{self._epochs}", len(self))
+        for batch in self._batches.epoch(index):
+            yield batch
+            self._progress.advance()
+
+
+def _read_checkpoint(run_folder: Path) -> TrainingState:
+    path = run_folder / CHECKPOINT
+    try:
+        return TrainingState.from_dict(read_pickle(path))
+    except OSError as problem:
+        raise RunError(f"{run_folder} has no checkpoint to resume from: {problem.strerror}") from problem
+    except (WeightsError, NetworkError, TypeError) as problem:
+        raise RunError(f"{path} is not a checkpoint: {problem}") from problem
+
+
+def _together(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = zip(*parts, strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def _logits(model: Sequential, images: np.ndarray, *, batch_size: int = 250) -> np.ndarray:
+    return np.concatenate(
+        [model.forward(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
+    )
