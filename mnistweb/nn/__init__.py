@@ -13,6 +13,7 @@ from mnistweb.nn.errors import (
     StopTraining,
     TrainingError,
 )
+from mnistweb.nn.gradient_check import GradientReport, check_gradients
 from mnistweb.nn.initializers import INITIALIZERS
 from mnistweb.nn.layers import Dense, Dropout, Flatten, Layer
 from mnistweb.nn.losses import softmax_cross_entropy
@@ -45,6 +46,7 @@ __all__ = [
     "ExponentialDecay",
     "Flatten",
     "GlobalAveragePool2D",
+    "GradientReport",
     "History",
     "LabelError",
     "Layer",
@@ -67,6 +69,7 @@ __all__ = [
     "TrainingState",
     "WeightAverage",
     "accuracy",
+    "check_gradients",
     "confusion_matrix",
     "evaluate",
     "fit",

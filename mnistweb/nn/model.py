@@ -73,6 +73,11 @@ class Sequential:
             inputs = layer.forward(inputs, training=training)
         return inputs
 
+    def forward_in_batches(self, inputs: Array, *, batch_size: int = 250) -> Array:
+        """The same for any number of inputs, a batch at a time, so that memory does not grow with them."""
+        starts = range(0, max(len(inputs), 1), batch_size)
+        return np.concatenate([self.forward(inputs[start : start + batch_size]) for start in starts])
+
     def backward(self, grad_logits: Array) -> Array | None:
         """Fill ``grads`` from d loss / d logits of the latest training pass.
 

@@ -127,9 +127,7 @@ def evaluate(
     model: Sequential, inputs: np.ndarray, labels: np.ndarray, *, batch_size: int = 250
 ) -> tuple[float, float]:
     """Mean cross-entropy and accuracy on (N, ...) inputs and N integer labels, a batch at a time."""
-    logits = np.concatenate(
-        [model.forward(inputs[start : start + batch_size]) for start in range(0, len(inputs), batch_size)]
-    )
+    logits = model.forward_in_batches(inputs, batch_size=batch_size)
     return softmax_cross_entropy(logits, labels)[0], accuracy(logits, labels)
 
 
