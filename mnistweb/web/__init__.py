@@ -1,1 +1,71 @@
+"""The web application: pages for people and JSON for programs, one pipeline behind both."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from mnistweb.config import load_settings
+from mnistweb.resources import instance_folder, resource_folder
+from mnistweb.web import debug_image, health, models, paint_screen, predict, upload
+from mnistweb.web.body import Request, check_framing
+from mnistweb.web.errors import register_errors
+from mnistweb.web.headers import register_headers
+from mnistweb.web.load import check_load
+from mnistweb.web.loaded import load_models
+from mnistweb.web.logs import configure_logging, start_clock
+
+__all__ = ["create_app"]
+
+BLUEPRINTS = (
+    paint_screen.blueprint,
+    upload.blueprint,
+    predict.blueprint,
+    debug_image.blueprint,
+    health.blueprint,
+    models.blueprint,
+)
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """The application, its weights loaded.
+
+    config: settings of `mnistweb.config` that override the instance's config.py and the environment.
+
+    Raises SettingError for a setting that makes no sense, WeightsError for a broken weights file.
+    """
+    app = Flask(
+        "mnistweb",
+        template_folder=str(resource_folder("templates")),
+        static_folder=str(resource_folder("static")),
+        static_url_path="/static",
+        instance_path=str(instance_folder()),
+    )
+    app.request_class = Request
+    _configure(app, load_settings(instance_folder(), config))
+    configure_logging(app)
+    load_models(app)
+    app.before_request(start_clock)
+    register_headers(app)
+    app.before_request(check_load)
+    app.before_request(check_framing)
+    register_errors(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _configure(app: Flask, settings: Mapping[str, Any]) -> None:
+    app.config.from_mapping(settings)
+    # Flask's own names for what we call by unit.
+    app.config["MAX_CONTENT_LENGTH"] = settings["MAX_REQUEST_BYTES"]
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings["MAX_FORM_FIELD_BYTES"]
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    proxies = settings["TRUSTED_PROXIES"]
+    if proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
+        )

@@ -1,0 +1,81 @@
+"""`mnistweb serve`: the web application on a port of this machine."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+import webbrowser
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.option("--host", help="The address to listen on. [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on; 0 takes any free one. [default: 8000]")
+@click.option("--workers", type=click.IntRange(1), help="Worker processes. [default: 2]")
+@click.option("--threads", type=click.IntRange(1), help="Threads of each worker. [default: 4]")
+@click.option("--open", "open_browser", is_flag=True, help="Open the paint screen in the browser.")
+@click.option("--reload", is_flag=True, help="Start anew when a file changes, for development.")
+def serve(
+    host: str | None, port: int | None, workers: int | None, threads: int | None, open_browser: bool, reload: bool
+) -> None:
+    """Serve the paint screen and the API until Ctrl-C.
+
+    The weights are loaded before the port opens; SIGHUP loads them anew without dropping a request.
+    """
+    from mnistweb.web.server import Server, one_blas_thread, server_settings
+
+    one_blas_thread()  # before anything imports NumPy
+
+    from mnistweb.config import SettingError, load_settings
+    from mnistweb.inference import InferenceError
+    from mnistweb.resources import instance_folder
+    from mnistweb.web import create_app
+    from mnistweb.weights import WeightsError
+
+    given = {"HOST": host, "PORT": port, "WORKERS": workers, "THREADS": threads}
+    overrides: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        settings = load_settings(instance_folder(), overrides)
+        settings["PORT"] = _free_port(settings["HOST"], settings["PORT"])
+        overrides["PORT"] = settings["PORT"]
+        server = Server(lambda: create_app(overrides), server_settings(settings, reload=reload))
+        if not reload:
+            server.wsgi()  # loads the weights, or says what is wrong with them
+    except (SettingError, WeightsError, InferenceError) as error:
+        raise click.ClickException(str(error)) from error
+    address = f"http://{_shown_host(settings['HOST'])}:{settings['PORT']}/paint-screen"
+    click.echo(f"The paint screen: {address}   (Ctrl-C ends)")
+    if open_browser:
+        # A moment later, when the port is open; a machine without a browser is no error.
+        threading.Timer(1.0, webbrowser.open, [address]).start()
+    server.run()
+
+
+def _free_port(host: str, port: int) -> int:
+    """The port to listen on, 0 replaced by a free one. Raises ClickException when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn will
+        try:
+            trial.bind((host, port))
+            return int(trial.getsockname()[1])
+        except OSError as error:
+            raise click.ClickException(_why(error, host, port)) from error
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken by another program; choose one with --port, 0 takes any free one"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs more rights; choose one from 1024 on with --port"
+    return f"cannot listen on {host} port {port}: {error.strerror or error}"
+
+
+def _shown_host(host: str) -> str:
+    """The host as a browser on this machine can open it."""
+    if host in ("", "0.0.0.0", "::"):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

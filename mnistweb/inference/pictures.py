@@ -1,0 +1,87 @@
+"""Whatever a caller has - a file's bytes, a path, a Pillow picture, an array - as the 28x28 pixels of the network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from mnistweb.imaging import BlankImageError, Preprocessed, decode_image, preprocess
+from mnistweb.inference.errors import PixelsError
+
+SIDE = 28
+_BLANK_CONTRAST = 0.05  # a picture whose brightest and darkest pixel differ by less has nothing on it
+
+Picture = bytes | bytearray | memoryview | str | os.PathLike[str] | Image.Image | NDArray[np.generic]
+
+
+def prepare(
+    picture: Picture, *, as_it_is: bool = False, keep_steps: bool = False, max_pixels: int | None = None
+) -> Preprocessed:
+    """Bring one picture into MNIST form.
+
+    picture: the bytes of a PNG or JPEG file, a path to one, a PIL picture, or an array (uint8, or float in [0, 1]).
+    as_it_is: the picture is in MNIST form already (28x28, ink bright) and is only checked.
+    keep_steps: also keep the picture after each step. max_pixels: the largest picture that is decoded.
+
+    Raises PixelsError for an array that is no picture, OSError for a path that cannot be read, and the ImageErrors
+    of `mnistweb.imaging`, BlankImageError among them: a picture with nothing on it never reaches a network.
+    """
+    if isinstance(picture, str | os.PathLike):
+        picture = Path(picture).read_bytes()
+    if isinstance(picture, bytes | bytearray | memoryview):
+        limit = {} if max_pixels is None else {"max_pixels": max_pixels}
+        picture = decode_image(bytes(picture), **limit)
+    if not as_it_is:
+        return preprocess(picture, keep_steps=keep_steps)
+    pixels = mnist_pixels(np.asarray(picture.convert("L")) if isinstance(picture, Image.Image) else picture)
+    return Preprocessed(
+        pixels=pixels,
+        steps=(),
+        polarity="light_on_dark",
+        ink_box=_ink_box(pixels),
+        centre_of_mass=_centre_of_mass(pixels),
+    )
+
+
+def mnist_pixels(values: ArrayLike) -> NDArray[np.float32]:
+    """Check numbers that are in MNIST form already: (28, 28) float32 in [0, 1], ink bright.
+
+    values: 784 numbers or 28 rows of 28, row-major; floats in [0, 1], or uint8 in 0..255.
+
+    Raises PixelsError, with the index of the first value that is out of range, and BlankImageError.
+    """
+    array = np.asarray(values)
+    if array.size != SIDE * SIDE or array.shape not in ((SIDE * SIDE,), (SIDE, SIDE), (SIDE, SIDE, 1)):
+        raise PixelsError(
+            f"got pixels of shape {array.shape}; wanted are {SIDE * SIDE} numbers or {SIDE} rows of {SIDE}"
+        )
+    if array.dtype.kind not in "fiu":
+        raise PixelsError(f"got pixels of type {array.dtype}; wanted are numbers from 0 to 1")
+    if array.dtype == np.uint8:
+        array = array / 255
+    flat = array.reshape(-1)
+    lowest, highest = flat.min(), flat.max()
+    if not (lowest >= 0 and highest <= 1):  # NaN compares false, so it is caught here too
+        index = int(np.flatnonzero(~((flat >= 0) & (flat <= 1)))[0])
+        raise PixelsError(
+            f"pixel {index} is {flat[index]:g}; wanted is a number from 0 (paper) to 1 (ink)", index
+        )
+    if highest - lowest < _BLANK_CONTRAST:
+        raise BlankImageError("the picture is blank: its pixels are all the same")
+    return flat.astype(np.float32).reshape(SIDE, SIDE)
+
+
+def _ink_box(pixels: NDArray[np.float32]) -> tuple[int, int, int, int]:
+    inked = pixels > 0
+    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _centre_of_mass(pixels: NDArray[np.float32]) -> tuple[float, float]:
+    centres = np.arange(SIDE) + 0.5
+    total = pixels.sum()
+    return float(pixels.sum(axis=0) @ centres / total), float(pixels.sum(axis=1) @ centres / total)

@@ -1,0 +1,93 @@
+"""The registry holds the models that this process has loaded, once, at its start, and knows which is the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mnistweb.inference.classifier import DigitClassifier
+from mnistweb.inference.errors import NoModelError, UnknownModelError
+from mnistweb.resources import instance_folder, shipped_weights_folder
+from mnistweb.weights import WeightsError, read_model
+
+PREFERRED = "convnet"
+
+
+class ModelRegistry:
+    """Classifiers by name. It never changes once it is made; a reload makes a new one and swaps it in."""
+
+    def __init__(self, classifiers: Sequence[DigitClassifier], *, default: str = "") -> None:
+        """default: the name of the default model; empty: `convnet` if it is there, else the most accurate one.
+
+        Raises UnknownModelError when `default` is not among the classifiers.
+        """
+        self._classifiers = {classifier.name: classifier for classifier in classifiers}
+        if default:
+            self.get(default)  # raises when it is not there
+        self._default = default or self._best()
+
+    @classmethod
+    def load_folders(cls, folders: Sequence[str | Path], *, default: str = "") -> ModelRegistry:
+        """Read every ``*.pkl`` of the folders; a later folder's model replaces an earlier one of the same name.
+
+        A folder that does not exist counts as empty. Raises WeightsError, naming the file and the reason, for a
+        file that is broken or for two files of one folder that hold models of one name.
+        """
+        found: dict[str, DigitClassifier] = {}
+        for folder in dict.fromkeys(Path(folder).resolve() for folder in folders):
+            of_this_folder: dict[str, Path] = {}
+            for path in sorted(folder.glob("*.pkl")):
+                saved = read_model(path)
+                if saved.name in of_this_folder:
+                    raise WeightsError(
+                        f"holds a model named {saved.name!r}, as {of_this_folder[saved.name].name} beside it does; "
+                        "each model needs a name of its own",
+                        source=str(path),
+                    )
+                of_this_folder[saved.name] = path
+                found[saved.name] = DigitClassifier(saved)
+        return cls(list(found.values()), default=default)
+
+    @classmethod
+    def load_installed(cls) -> ModelRegistry:
+        """The shipped models and those of the instance folder. Raises WeightsError for a broken file."""
+        return cls.load_folders([shipped_weights_folder(), instance_folder()])
+
+    @property
+    def names(self) -> list[str]:
+        """The models' names, the default first, then in alphabetical order."""
+        return sorted(self._classifiers, key=lambda name: (name != self._default, name))
+
+    @property
+    def default(self) -> str:
+        """The name of the default model; empty when there is none."""
+        return self._default
+
+    def get(self, name: str | None = None) -> DigitClassifier:
+        """The classifier of that name, or the default one. Raises UnknownModelError or NoModelError."""
+        try:
+            return self._classifiers[self._default if name is None else name]
+        except KeyError:
+            if not self._classifiers:
+                raise NoModelError(
+                    "no model is loaded: there is no weights file (*.pkl) in the instance folder"
+                ) from None
+            known = ", ".join(sorted(self._classifiers))
+            raise UnknownModelError(f"there is no model {name!r}; loaded are {known}") from None
+
+    def __len__(self) -> int:
+        return len(self._classifiers)
+
+    def __iter__(self) -> Iterator[DigitClassifier]:
+        return (self._classifiers[name] for name in self.names)
+
+    def _best(self) -> str:
+        if PREFERRED in self._classifiers:
+            return PREFERRED
+
+        def accuracy(name: str) -> float:
+            # Only ever the validation accuracy: the test set chooses nothing.
+            recorded = self._classifiers[name].saved.training.get("validation_accuracy")
+            return float(recorded) if isinstance(recorded, int | float) else -1.0
+
+        return max(sorted(self._classifiers), key=accuracy, default="")

@@ -1,0 +1,55 @@
+"""The body of a request as bytes, once its length, its size and its encoding have been judged."""
+
+from __future__ import annotations
+
+import io
+from typing import IO, Any
+
+import flask
+from flask import current_app, request
+
+from mnistweb.web.errors import ProblemError
+
+
+class Request(flask.Request):
+    """Flask's request, but what is uploaded stays in memory: bodies are small, and a full /tmp must stop nothing."""
+
+    def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
+        return io.BytesIO()
+
+
+def check_framing() -> None:
+    """Refuse a body whose length is not said or is too much, or that is compressed. Runs before every request.
+
+    Without a Content-Length a server reads until the limit and stops in silence, so a cut picture would look whole.
+    """
+    if request.routing_exception is not None:
+        return  # no such route, or a wrong method: that is the better answer
+    environ = request.environ
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        raise ProblemError(
+            "length_required", "A chunked body was sent; wanted is a body with its Content-Length."
+        )
+    length = environ.get("CONTENT_LENGTH")
+    if not length:
+        if request.method in ("POST", "PUT", "PATCH"):
+            raise ProblemError(
+                "length_required", "No Content-Length was sent; wanted is a body with its length."
+            )
+        return
+    limit = current_app.config["MAX_REQUEST_BYTES"]
+    if int(length) > limit:
+        raise ProblemError("too_large", f"The body has {int(length):,} bytes; at most {limit:,} are taken.")
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        raise ProblemError(
+            "unsupported_encoding", "The body has a Content-Encoding; wanted is the body as it is."
+        )
+
+
+def read_body() -> bytes:
+    """The whole body. Raises ProblemError when it ended before its Content-Length."""
+    body = request.get_data(cache=True)
+    wanted = request.content_length or 0
+    if len(body) < wanted:
+        raise ProblemError("incomplete_body", f"The body ended after {len(body):,} of {wanted:,} bytes.")
+    return body

@@ -1,0 +1,57 @@
+"""Headers on every answer: what a browser may do with our pages, and the request's id."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from flask import Flask, Response, g, request
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+
+SECURITY_HEADERS = (
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def register_headers(app: Flask) -> None:
+    """Give each request an id and each answer its headers."""
+    app.before_request(_take_request_id)
+    app.after_request(_add_headers)
+
+
+def _take_request_id() -> None:
+    """The id that a proxy in front gave, so that its log and ours can be laid side by side; else a new one."""
+    given = request.environ.get("HTTP_X_REQUEST_ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _add_headers(response: Response) -> Response:
+    headers = response.headers
+    headers["X-Request-ID"] = g.request_id
+    for name, value in SECURITY_HEADERS:
+        headers.add(name, value)
+    if "Cache-Control" not in headers:
+        headers.add("Cache-Control", "no-store" if request.method == "POST" else "no-cache")
+    return response

@@ -1,0 +1,196 @@
+"""The pictures of a request, whichever way they came: JSON with base64 or numbers, a form, or the bytes of a file."""
+
+from __future__ import annotations
+
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flask import current_app, request
+from msgspec import UNSET
+
+from mnistweb.imaging import Preprocessed, containers
+from mnistweb.inference import PixelsError, prepare
+from mnistweb.web.body import read_body
+from mnistweb.web.errors import ProblemError
+from mnistweb.web.json_body import JsonReader
+from mnistweb.web.schemas import BatchBody, PredictBody
+
+IMAGE_TYPES = ("image/png", "image/jpeg")
+
+# base64 of a file, the bytes of a file, or numbers: what a picture can be before it is looked at.
+Source = str | bytes | list[float | list[float]]
+
+_COMMAS_OF_A_PICTURE = 28 * 28 + 28  # between 784 numbers in 28 rows, with a few to spare
+_COMMAS_BESIDES = 1000
+
+_predict_json = JsonReader(PredictBody, max_commas=8 * _COMMAS_OF_A_PICTURE)
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """What a request asks: sources, the model's name (None: the default), whether numbers are taken as they are, and
+    what to explain."""
+
+    sources: list[Source]
+    model: str | None
+    as_it_is: bool = False
+    explain: frozenset[str] = frozenset()
+
+
+class PixelBudget:
+    """How many pixels the pictures of one request may still have, so that a few kilobytes cannot cost minutes."""
+
+    def __init__(self) -> None:
+        self._each: int = current_app.config["MAX_IMAGE_PIXELS"]
+        self._left: int = current_app.config["MAX_REQUEST_PIXELS"]
+
+    def spend(self, data: bytes) -> int:
+        """Count the picture in `data`; returns the most pixels it may have. Raises ProblemError when all are spent."""
+        pixels = _pixel_count(data)
+        if pixels <= self._each and pixels > self._left:
+            limit = current_app.config["MAX_REQUEST_PIXELS"]
+            raise ProblemError(
+                "image_too_large", f"All pictures of a request may have {limit:,} pixels together."
+            )
+        self._left -= min(pixels, self._left)
+        return self._each
+
+
+def read_one() -> Incoming:
+    """The one picture of a request to `/predict` or `/debug-image`. Raises ProblemError."""
+    kind = request.mimetype
+    if kind == "application/json":
+        body = _predict_json.read(read_body())
+        source = _one_of(image=body.image, pixels=body.pixels)
+        as_it_is = body.pixels is not UNSET and not body.preprocess
+        return Incoming([source], body.model or None, as_it_is, frozenset(body.explain))
+    if kind in IMAGE_TYPES:
+        return Incoming([read_body()], request.args.get("model"))
+    if kind == "multipart/form-data":
+        incoming = read_form()
+        if len(incoming.sources) > 1:
+            raise ProblemError(
+                "broken_form", f"{len(incoming.sources)} files were sent; wanted is one in the field image."
+            )
+        if not incoming.sources[0]:
+            raise ProblemError("no_image", "The file in the field image is empty.")
+        return incoming
+    raise _unsupported("application/json", "multipart/form-data", *IMAGE_TYPES)
+
+
+def read_several() -> Incoming:
+    """The pictures of a request to `/predict/batch`, at least one. Raises ProblemError."""
+    limit: int = current_app.config["MAX_BATCH_IMAGES"]
+    kind = request.mimetype
+    if kind == "application/json":
+        reader = JsonReader(BatchBody, max_commas=limit * _COMMAS_OF_A_PICTURE + _COMMAS_BESIDES)
+        body = reader.read(read_body())
+        sources = _one_of(images=body.images, pixels=body.pixels)
+        incoming = Incoming(
+            list(sources), body.model or None, body.pixels is not UNSET and not body.preprocess
+        )
+        if not incoming.sources:
+            raise ProblemError("invalid_body", "The list of pictures is empty.")
+    elif kind == "multipart/form-data":
+        incoming = read_form()
+    else:
+        raise _unsupported("application/json", "multipart/form-data")
+    if len(incoming.sources) > limit:
+        raise ProblemError(
+            "too_large", f"{len(incoming.sources):,} pictures were sent; at most {limit:,} are taken at once."
+        )
+    return incoming
+
+
+def read_form() -> Incoming:
+    """The files in the field `image` of a multipart form, at least one. Raises ProblemError."""
+    if request.mimetype != "multipart/form-data":
+        raise _unsupported("multipart/form-data")
+    read_body()
+    files = request.files.getlist("image")
+    if not files:
+        raise ProblemError("no_image", "The form has no file in a field named image.")
+    model = request.form.get("model") or request.args.get("model")
+    return Incoming([file.read() for file in files], model)
+
+
+def prepare_source(
+    source: Source, incoming: Incoming, budget: PixelBudget, *, keep_steps: bool = False
+) -> Preprocessed:
+    """One source as the 28x28 pixels of the network. Raises ProblemError, ImageError or PixelsError."""
+    if isinstance(source, list):
+        return prepare(as_array(source), as_it_is=incoming.as_it_is, keep_steps=keep_steps)
+    data = decode_base64(source) if isinstance(source, str) else source
+    return prepare(data, keep_steps=keep_steps, max_pixels=budget.spend(data))
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes behind base64, bare or in a data URL. Raises ProblemError: 400 for broken, 415 for a wrong type."""
+    if text.startswith("data:"):
+        head, comma, text = text.partition(",")
+        if not comma:
+            raise ProblemError("broken_base64", "The data URL has no comma before its data.")
+        kind, *parameters = head.removeprefix("data:").split(";")
+        if kind not in IMAGE_TYPES:
+            raise ProblemError(
+                "unsupported_media_type", "The data URL is of another type than image/png and image/jpeg."
+            )
+        if "base64" not in parameters:
+            raise ProblemError("broken_base64", "The data URL is not in base64.")
+    if not text:
+        raise ProblemError("broken_base64", "The image is empty.")
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:  # binascii.Error is one; so is what a character beyond ASCII gives
+        raise ProblemError("broken_base64", f"The image is not base64: {_reason(error)}.") from error
+
+
+def as_array(numbers: list[float | list[float]]) -> np.ndarray:
+    """784 numbers, or 28 rows of 28, as (784,) or (28, 28) float64. Raises PixelsError."""
+    if len(numbers) == 28 * 28:
+        if not any(isinstance(each, list) for each in numbers):
+            return np.array(numbers, np.float64)
+        raise PixelsError("some of the 784 values are lists; wanted are 784 numbers or 28 rows of 28")
+    if len(numbers) != 28:
+        raise PixelsError(f"got {len(numbers):,} values; wanted are 784 numbers or 28 rows of 28")
+    for index, row in enumerate(numbers):
+        if not isinstance(row, list) or len(row) != 28:
+            got = f"has {len(row):,} values" if isinstance(row, list) else "is a number"
+            raise PixelsError(f"row {index} {got}; wanted are 28 rows of 28 numbers", index)
+    return np.array(numbers, np.float64)
+
+
+def _one_of(**given: Any) -> Any:
+    found = {name: value for name, value in given.items() if value is not UNSET}
+    if len(found) != 1:
+        said = "Both came" if found else "Neither came"
+        raise ProblemError("invalid_body", f"{said}, {' and '.join(given)}; wanted is one of them.")
+    return next(iter(found.values()))
+
+
+def _unsupported(*wanted: str) -> ProblemError:
+    return ProblemError(
+        "unsupported_media_type",
+        f"Wanted is a body of the type {' or '.join(wanted)}.",
+        {"Accept-Post": ", ".join(wanted)},
+    )
+
+
+def _reason(error: ValueError) -> str:
+    return str(error).lower() if isinstance(error, binascii.Error) else "it has characters beyond ASCII"
+
+
+def _pixel_count(data: bytes) -> int:
+    """Width times height from the header, 0 when there is none to be read: the decoder then says what is wrong."""
+    try:
+        if data.startswith(containers.PNG_SIGNATURE):
+            width, height = containers.png_size(data)
+        elif data.startswith(containers.JPEG_SIGNATURE):
+            width, height = containers.jpeg_size(data)
+        else:
+            return 0
+    except ValueError:
+        return 0
+    return width * height

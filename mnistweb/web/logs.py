@@ -1,0 +1,98 @@
+"""One line a request: its id, route, status, milliseconds, model and verdict; never the picture, never raw input."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+import msgspec
+from flask import Flask, Response, g, request
+
+requests_log = logging.getLogger("mnistweb.requests")
+
+
+class JsonLines(logging.Formatter):
+    """Each record as one JSON object on one line, for machines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
+            + f".{record.msecs:03.0f}{time.strftime('%z')}",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        facts = getattr(record, "facts", None)
+        line |= facts if facts is not None else {"message": record.getMessage()}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+class TextLines(logging.Formatter):
+    """Each record as a line for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = getattr(record, "facts", None)
+        if facts is not None:
+            record.msg = " ".join(
+                str(value) for name, value in facts.items() if name != "id" and value is not None
+            )
+            record.args = ()
+        return super().format(record)
+
+
+def configure_logging(app: Flask) -> None:
+    """Send what the package says to stderr, one line a record, as LOG_FORMAT has it. An earlier set-up is kept."""
+    form = app.config["LOG_FORMAT"]
+    requests_log.disabled = form == "off"
+    logger = logging.getLogger("mnistweb")
+    if not any(getattr(handler, "is_mnistweb", False) for handler in logger.handlers):
+        handler = _StderrHandler()
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    if form == "auto":
+        form = "text" if sys.stderr.isatty() else "json"
+    formatter = (
+        TextLines("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S") if form == "text" else JsonLines()
+    )
+    for handler in logger.handlers:
+        if isinstance(handler, _StderrHandler):
+            handler.setFormatter(formatter)
+    app.after_request(_log_request)
+
+
+def start_clock() -> None:
+    """Note when the work on a request began. Runs before every request."""
+    g.started = time.perf_counter()
+
+
+def _log_request(response: Response) -> Response:
+    if requests_log.isEnabledFor(logging.INFO):
+        rule = request.url_rule
+        facts = {
+            "id": g.request_id,
+            "method": request.method[:16],
+            "route": rule.rule if rule is not None else None,  # the pattern, not what the client wrote
+            "status": response.status_code,
+            "milliseconds": round((time.perf_counter() - g.started) * 1000, 3),
+            "model": g.get("model"),
+            "verdict": g.get("verdict"),
+            "problem": g.get("problem_code"),
+        }
+        requests_log.info("request", extra={"facts": facts})
+    return response
+
+
+class _StderrHandler(logging.StreamHandler):
+    """Writes to whatever sys.stderr is at the moment, so that tests and servers may replace it."""
+
+    is_mnistweb = True
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self):  # type: ignore[no-untyped-def, override]
+        return sys.stderr

@@ -1,0 +1,62 @@
+"""`POST /predict` and `POST /predict/batch`: pictures in, digits out."""
+
+from __future__ import annotations
+
+import numpy as np
+from flask import Blueprint, Response, g
+
+from mnistweb.imaging import ImageError, Preprocessed
+from mnistweb.inference import PixelsError
+from mnistweb.web.answers import explanation_answer, json_response, prediction_answer
+from mnistweb.web.errors import ProblemError, problem_body
+from mnistweb.web.incoming import Incoming, PixelBudget, prepare_source, read_one, read_several
+from mnistweb.web.loaded import loaded_models
+from mnistweb.web.schemas import BatchAnswer
+
+blueprint = Blueprint("predict", __name__)
+
+
+@blueprint.post("/predict")
+def predict() -> Response:
+    """Read the digit of one picture."""
+    incoming = read_one()
+    classifier = loaded_models().get(incoming.model)
+    prepared = prepare_source(
+        incoming.sources[0], incoming, PixelBudget(), keep_steps="steps" in incoming.explain
+    )
+    prediction = classifier.predict_pixels(prepared.pixels[np.newaxis])[0]
+    g.model, g.verdict = prediction.model, prediction.verdict
+    answer = prediction_answer(prediction)
+    if incoming.explain:
+        answer.explanation = explanation_answer(classifier, prepared, prediction, incoming.explain)
+    return json_response(answer)
+
+
+@blueprint.post("/predict/batch")
+def predict_batch() -> Response:
+    """Read several pictures in one forward pass; what is wrong with one is said in its place."""
+    incoming = read_several()
+    classifier = loaded_models().get(incoming.model)
+    g.model = classifier.name
+    prepared = _prepare_each(incoming)
+    good = [each.pixels for each in prepared if isinstance(each, Preprocessed)]
+    predictions = iter(classifier.predict_pixels(np.stack(good)) if good else [])
+    return json_response(
+        BatchAnswer(
+            [
+                prediction_answer(next(predictions)) if isinstance(each, Preprocessed) else problem_body(each)
+                for each in prepared
+            ]
+        )
+    )
+
+
+def _prepare_each(incoming: Incoming) -> list[Preprocessed | Exception]:
+    budget = PixelBudget()
+    prepared: list[Preprocessed | Exception] = []
+    for source in incoming.sources:
+        try:
+            prepared.append(prepare_source(source, incoming, budget))
+        except (ImageError, PixelsError, ProblemError) as error:
+            prepared.append(error)
+    return prepared

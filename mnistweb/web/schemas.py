@@ -1,0 +1,206 @@
+"""The bodies of the JSON routes as types: requests are checked against them, answers are made of them.
+
+They are the one place that says what a body looks like; the OpenAPI document is generated from them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+ModelName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="The name of a loaded model, as /models lists them.",
+    ),
+]
+Base64Image = Annotated[
+    str, Meta(description="A PNG or JPEG file in base64, bare or as a data URL (data:image/png;base64,...).")
+]
+Pixels = Annotated[
+    list[float | list[float]],
+    Meta(description="784 numbers from 0 (paper) to 1 (ink), row by row; or 28 rows of 28."),
+]
+ExplainPart = Literal["steps", "activations", "contributions"]
+Explain = Annotated[list[ExplainPart], Meta(max_length=3, description="What to explain about the answer.")]
+
+
+class PredictBody(Struct, forbid_unknown_fields=True, gc=False):
+    """One picture, as `image` or as `pixels`."""
+
+    image: Base64Image | UnsetType = UNSET
+    pixels: Pixels | UnsetType = UNSET
+    model: ModelName | UnsetType = UNSET
+    preprocess: bool = False
+    explain: Explain = []
+
+
+class BatchBody(Struct, forbid_unknown_fields=True, gc=False):
+    """Several pictures, as `images` or as `pixels`."""
+
+    images: list[Base64Image] | UnsetType = UNSET
+    pixels: list[Pixels] | UnsetType = UNSET
+    model: ModelName | UnsetType = UNSET
+    preprocess: bool = False
+
+
+class StepAnswer(Struct, gc=False):
+    """The picture after one step of preprocessing."""
+
+    name: str
+    title: str
+    width: int
+    height: int
+    image: str
+
+
+class UnitAnswer(Struct, gc=False):
+    """How one unit of a dense layer came to its value: sum = total of input x weight + bias."""
+
+    sum: float
+    bias: float
+    top: list[tuple[int, float, float, float]]
+
+
+class MapsAnswer(Struct, gc=False):
+    """A convolutional layer's maps, tiled row by row in one grey PNG."""
+
+    columns: int
+    rows: int
+    width: int
+    height: int
+    count: int
+    image: str
+
+
+class LayerAnswer(Struct, omit_defaults=True):
+    """What one layer gave for the picture."""
+
+    layer: int
+    name: str
+    shape: list[int]
+    values: list[float] | UnsetType = UNSET
+    units: list[UnitAnswer] | UnsetType = UNSET
+    maps: MapsAnswer | UnsetType = UNSET
+
+
+class ContributionAnswer(Struct, gc=False):
+    """How much each pixel speaks for the digit (positive) or against it."""
+
+    digit: int
+    logit: float
+    pixels: list[float]
+
+
+class ContributionsAnswer(Struct):
+    """The contributions to the answer and to the runner-up, and the method they were found by."""
+
+    method: str
+    classes: list[ContributionAnswer]
+
+
+class ExplanationAnswer(Struct, omit_defaults=True):
+    """What was asked for under `explain`; `pixels` is the 28x28 picture that the network saw."""
+
+    pixels: list[float]
+    steps: list[StepAnswer] | UnsetType = UNSET
+    activations: list[LayerAnswer] | UnsetType = UNSET
+    contributions: ContributionsAnswer | UnsetType = UNSET
+
+
+class PredictionAnswer(Struct, omit_defaults=True):
+    """The answer to one picture. `sentence` is the verdict in words."""
+
+    prediction: int
+    confidence: float
+    probabilities: dict[str, float]
+    verdict: Literal["digit", "uncertain", "not_a_digit"]
+    model: str
+    sentence: str
+    explanation: ExplanationAnswer | UnsetType = UNSET
+
+
+class Problem(Struct):
+    """An error (RFC 9457): `code` is stable, `detail` says what came and what was wanted."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+
+
+class BatchAnswer(Struct):
+    """One answer, or one problem, per picture, in order."""
+
+    predictions: list[PredictionAnswer | Problem]
+
+
+class DebugAnswer(Struct, omit_defaults=True):
+    """The picture as the network would see it, in numbers, and the steps that led there."""
+
+    shape: list[int]
+    min_value: float
+    max_value: float
+    mean_value: float
+    non_zero_pixels: int
+    saved_debug_image: str | None
+    steps: list[StepAnswer]
+    centre_of_mass: list[float]
+    polarity: str
+    pixels: list[float]
+    not_saved_because: str | UnsetType = UNSET
+
+
+class HealthCheckAnswer(Struct):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+class HealthAnswer(Struct):
+    """Whether the service can answer."""
+
+    status: Literal["healthy", "unhealthy"]
+    model_loaded: bool
+    model_architecture: str
+
+
+class ModelSummary(Struct):
+    """One loaded model."""
+
+    name: str
+    architecture: str
+    parameters: int
+    is_default: bool
+    labels: list[str]
+
+
+class ModelsAnswer(Struct):
+    """The loaded models, the default first."""
+
+    default: str
+    models: list[ModelSummary]
+
+
+class ModelInfoAnswer(Struct):
+    """The facts of one model, and what its weights file says of its training."""
+
+    name: str
+    architecture: str
+    input_size: int
+    hidden_sizes: list[int]
+    output_size: int
+    total_parameters: int
+    num_layers: int
+    weights_shapes: list[list[int]]
+    biases_shapes: list[list[int]]
+    labels: list[str]
+    calibration: dict[str, float]
+    verdict: dict[str, float]
+    training: dict[str, Any]
+    sha256: str
+    size_bytes: int

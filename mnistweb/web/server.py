@@ -1,0 +1,95 @@
+"""The server of `mnistweb serve`: gunicorn inside this process, with settings that suit what it serves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from mnistweb.resources import instance_folder, resource_folder
+
+
+class Server(BaseApplication):
+    """gunicorn with `settings` of its own, serving what `make_app` makes.
+
+    The application is made, and its weights are loaded, before the port opens; an exception of `make_app` comes out
+    of `run`.
+    """
+
+    def __init__(self, make_app: Callable[[], Flask], settings: Mapping[str, Any]) -> None:
+        self._make_app = make_app
+        self._settings = dict(settings)
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn asks for its settings."""
+        for name, value in self._settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """gunicorn asks for the application."""
+        return self._make_app()
+
+
+def server_settings(settings: Mapping[str, Any], *, reload: bool = False) -> dict[str, Any]:
+    """gunicorn's settings from ours (`mnistweb.config`). reload: start anew when a file changes, for development."""
+    from mnistweb.web.worker import PatientWorker
+
+    PatientWorker.request_timeout_seconds = settings["REQUEST_TIMEOUT_SECONDS"]
+    per_worker = settings["MAX_REQUESTS_PER_WORKER"]
+    return {
+        "bind": f"{settings['HOST']}:{settings['PORT']}",
+        "workers": settings["WORKERS"],
+        "threads": settings["THREADS"],
+        "worker_class": PatientWorker,
+        "worker_connections": settings["MAX_CONNECTIONS"],
+        "worker_tmp_dir": _heartbeat_folder(),
+        "timeout": settings["WORKER_TIMEOUT_SECONDS"],
+        "graceful_timeout": settings["GRACEFUL_TIMEOUT_SECONDS"],
+        "keepalive": settings["KEEPALIVE_SECONDS"],
+        "max_requests": per_worker,
+        "max_requests_jitter": per_worker // 10,  # so that the workers are not replaced all at once
+        "limit_request_line": 4094,
+        "limit_request_fields": 100,
+        "limit_request_field_size": 8190,
+        "preload_app": not reload,
+        "reload": reload,
+        "reload_extra_files": _watched_files() if reload else [],
+        "on_reload": reload_weights,
+        "control_socket_disable": True,
+        "loglevel": "warning",
+        "proc_name": "mnistweb",
+    }
+
+
+def reload_weights(arbiter: Any) -> None:
+    """SIGHUP: the new workers get new weights; when those are broken, the ones that were loaded stay in use."""
+    from mnistweb.web.loaded import reload_models
+
+    if isinstance(arbiter.app.callable, Flask):
+        reload_models(arbiter.app.callable)
+
+
+def one_blas_thread() -> None:
+    """Keep OpenBLAS to one thread in each worker; it must be said before NumPy is first imported.
+
+    The products of one picture are too small to share, and workers times threads would fight for the cores.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def _heartbeat_folder() -> str | None:
+    # Workers show that they live by touching a file; in memory that can't hang on a slow or full disk.
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _watched_files() -> list[str]:
+    """What the reloader does not find by itself: templates and weights. Modules it knows."""
+    folders = ((resource_folder("templates"), "*.html"), (resource_folder("instance"), "*.pkl"))
+    files = [path for folder, pattern in folders for path in Path(folder).glob(pattern)]
+    return [str(path) for path in (*files, *instance_folder().glob("*.pkl"))]

@@ -1,0 +1,74 @@
+"""gunicorn's threaded worker, made patient with the many and short with the few who hold everyone up.
+
+Three things are different. A connection takes a thread only once it has said something. A client that has not sent
+its request within the time limit, however slowly it drips, is cut off. And the application is told when each
+request came in, so that it can turn away those that waited too long (`mnistweb/web/load.py`).
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from functools import partial
+from selectors import EVENT_READ
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from mnistweb.web.load import note_arrival
+
+
+class PatientWorker(ThreadWorker):
+    """A worker for `mnistweb serve`. `request_timeout_seconds` is set by the server before the workers start."""
+
+    request_timeout_seconds = 10.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._since: dict[TConn, float] = {}  # connections with a thread, or waiting for one, and since when
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a new connection and wait for its first bytes without a thread."""
+        try:
+            client, address = listener.accept()
+        except OSError:  # it went away again, or another worker was faster
+            return
+        self.nr_conns += 1
+        connection = TConn(self.cfg, client, address, listener.getsockname())
+        connection.timeout = time.monotonic() + self.cfg.keepalive
+        self.pending_conns.append(connection)
+        self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, connection))
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """A request has begun to come in."""
+        self._since[conn] = time.monotonic()
+        super().enqueue_req(conn)
+
+    def handle(self, conn: TConn) -> Any:
+        """Read and answer one request, in a thread of its own."""
+        note_arrival(self._since[conn])
+        return super().handle(conn)
+
+    def finish_request(self, conn: TConn, fs: Any) -> None:
+        """The request is answered, or given up."""
+        self._since.pop(conn, None)
+        super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """Close what has said nothing for too long; gunicorn calls this about once a second."""
+        super().murder_pending()
+        self._cut_off_the_slow()
+
+    def _cut_off_the_slow(self) -> None:
+        # Shutting down the reading side wakes the thread that waits in recv: it sees the end of the request, as if the
+        # client had gone. What has already arrived can still be read, so a whole request is answered all the same.
+        # Later the writing side goes too, for clients that send a request and never read the answer.
+        now = time.monotonic()
+        for conn, since in list(self._since.items()):
+            waited = now - since
+            if waited > self.request_timeout_seconds:
+                how = socket.SHUT_RD if waited < 3 * self.request_timeout_seconds else socket.SHUT_RDWR
+                try:
+                    conn.sock.shutdown(how)
+                except OSError:  # it is closed already
+                    continue
