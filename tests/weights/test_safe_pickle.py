@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 from mnistweb.weights.errors import WeightsError
 from mnistweb.weights.safe_pickle import read_pickle, write_pickle
-from tests.weights import pickles
+from tests.weights import pickles, written_by_numpy_1
 from tests.weights.pickles import byte_string, named, program, short_text
 
 WEIGHTS = {
@@ -64,6 +64,11 @@ def test_reads_arrays_of_numpy_1_and_2_in_every_protocol(protocol, core):
     data = pickles.dumps_as(WEIGHTS, protocol=protocol, core=core)
     assert core.encode() in data
     assert_equal(read_pickle(data), WEIGHTS)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_reads_files_that_numpy_1_wrote(protocol):
+    assert_equal(read_pickle(written_by_numpy_1.BY_PROTOCOL[protocol]), written_by_numpy_1.VALUE)
 
 
 @pytest.mark.parametrize("dtype", ["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"])
