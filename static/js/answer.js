@@ -30,7 +30,8 @@ export class AnswerCard {
     this.answer = answer;
     const { state, prediction, verdict } = { state: "done", ...answer };
     this.#showDigit(prediction, answer.probabilities);
-    this.model.textContent = `read by ${answer.model}`;
+    this.model.firstChild.textContent = "read by ";
+    this.model.lastChild.textContent = answer.model;
     this.#say(answer.sentence);
     Object.assign(this.element.dataset, { prediction, verdict, state });
   }
@@ -57,9 +58,9 @@ export class AnswerCard {
   }
 }
 
-/** Never "100 %": a network can't be certain. */
+/** Never "100%": a network can't be certain. */
 function percent(probability) {
-  if (probability > 0 && probability < 0.001) return "<0.1 %";
-  if (probability > 0.999 ) return ">99.9 %";
-  return `${(100 * probability).toFixed(probability === 0 ? 0 : 1)} %`;
+  if (probability > 0 && probability < 0.001) return "<0.1%";
+  if (probability > 0.999) return ">99.9%";
+  return `${(100 * probability).toFixed(probability === 0 ? 0 : 1)}%`;
 }

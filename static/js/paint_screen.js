@@ -127,7 +127,9 @@ $("eraser").addEventListener("click", commands.toggleEraser);
 $("live").addEventListener("change", () => $("live").checked && changed());
 $("model").addEventListener("change", () => !drawing.isBlank && predict());
 $("compare").addEventListener("change", () => {
-  $("second-answer").parentElement.hidden = !$("compare").value;
+  const comparing = Boolean($("compare").value);
+  $("second-answer").hidden = !comparing;
+  $("second-answer").parentElement.classList.toggle("comparing", comparing);
   second.empty("");
   if (!drawing.isBlank) predict();
 });

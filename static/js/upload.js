@@ -6,7 +6,7 @@ import { make } from "./seen.js";
 const $ = (id) => document.getElementById(id);
 const form = $("upload-form");
 const input = $("image");
-const BYTES_PER_MEGABYTE = 1_000_000;
+const BYTES_PER_MEGABYTE = 2 ** 20;
 
 document.querySelector(".drop-words").hidden = false;
 receivePictures($("drop"), (files) => {
