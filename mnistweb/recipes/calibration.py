@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mnistweb.nn.activations import softmax
+
 # The golden section, by which the search below narrows its interval.
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -41,9 +43,7 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def calibrated_probabilities(logits: np.ndarray, temperature: float) -> np.ndarray:
     """softmax(logits / temperature), float64 (N, classes); rows sum to 1."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    return softmax(np.asarray(logits, np.float64) / temperature)
 
 
 def fit_verdict(
