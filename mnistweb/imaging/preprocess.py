@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mnistweb.imaging import cleaning
 from mnistweb.imaging.errors import BlankImageError
+from mnistweb.imaging.filters import dilated
+from mnistweb.imaging.paper import as_picture, find_ink, grey_of
+from mnistweb.imaging.placement import centre_of_mass, centred, scaled
 
-SIDE = 28  # pixels of the finished picture
-DIGIT_SIDE = 20  # pixels of the digit's longer side in it
 WORKING_SIDE = 400  # pixels; larger pictures are reduced to this before anything else
 
 
@@ -57,68 +59,76 @@ def preprocess(image: Image.Image | NDArray, *, keep_steps: bool = False) -> Pre
 
     def keep(name: str, title: str, pixels: NDArray) -> None:
         if keep_steps:
-            steps.append(Step(name, title, np.ascontiguousarray(pixels, dtype=np.uint8)))
+            steps.append(Step(name, title, pixels if pixels.dtype == np.uint8 else as_picture(pixels)))
 
-    picture = _as_picture(image)
-    original_size = picture.size
-    if max(picture.size) > WORKING_SIDE:
-        picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX, reducing_gap=2.0)
-    if "A" in picture.mode or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(paper, picture).convert("RGB")
+    original = _as_image(image)
+    picture = _on_white_paper(original)
     keep("composite", "On white paper", np.asarray(picture.convert("RGB")))
-    grey = np.asarray(picture.convert("L"))
+    grey = grey_of(picture)
     keep("grey", "Grey", grey)
 
-    border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
-    paper = float(np.median(border))
-    darkest, lightest = float(grey.min()), float(grey.max())
-    polarity = "dark_on_light" if paper - darkest >= lightest - paper else "light_on_dark"
-    contrast = max(paper - darkest, lightest - paper)
-    if contrast < 16:
-        raise BlankImageError("the picture is blank: nothing on it differs from its background")
-    ink = (paper - grey) if polarity == "dark_on_light" else (grey - paper)
-    ink = np.clip(ink * (255 / contrast), 0, 255).astype(np.uint8)
-    keep("ink", "Ink bright, paper black", ink)
+    left, top = 0, 0  # of the part that is looked at
+    for _ in range(3):
+        ink = find_ink(grey)
+        mask, parts = cleaning.cleaned(ink.amount, ink.faint, lines=not ink.clean)
+        chosen = cleaning.parts_of_digit(parts, ink.amount > 0.6)
+        sheet = cleaning.sheet_box(parts, chosen)
+        if sheet is None:
+            break
+        inset = max(2, round(0.04 * min(sheet[2] - sheet[0], sheet[3] - sheet[1])))
+        left, top = left + sheet[0] + inset, top + sheet[1] + inset
+        grey = grey[sheet[1] + inset : sheet[3] - inset, sheet[0] + inset : sheet[2] - inset]
+    keep("light", "Light evened out", ink.evened)
+    keep("ink", "Ink bright, paper black", ink.amount)
 
-    inked = ink > 8
-    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    cropped = ink[top:bottom, left:right]
-    if max(cropped.shape) < 0.04 * max(ink.shape):
+    kept = parts.mask_of(chosen)
+    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
+    if not len(rows):
+        raise BlankImageError("the picture is blank but for lines, a frame or specks")
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    if cleaning.is_dot(kept[box], min(kept.shape)):
         raise BlankImageError("the picture is blank but for a dot")
+    digit = ink.amount * (kept if ink.clean else dilated(kept, 2))
+    keep("clean", "Lines, frames and specks removed", digit)
+    cropped = digit[box]
     keep("crop", "Cropped to the ink", cropped)
-
-    scale = DIGIT_SIDE / max(cropped.shape)
-    size = (max(1, round(cropped.shape[1] * scale)), max(1, round(cropped.shape[0] * scale)))
-    small = np.asarray(Image.fromarray(cropped).resize(size, Image.Resampling.BOX))
+    small = scaled(cropped)
+    small = small / small.max()
     keep("scale", "Longer side 20 pixels", small)
+    pixels = centred(small)
+    keep("centre", "Centred by its mass", pixels)
 
-    mass = small.astype(np.float32)
-    total = mass.sum()
-    x = float((mass.sum(axis=0) * (np.arange(small.shape[1]) + 0.5)).sum() / total)
-    y = float((mass.sum(axis=1) * (np.arange(small.shape[0]) + 0.5)).sum() / total)
-    pixels = np.zeros((SIDE, SIDE), np.float32)
-    # MNIST counts pixel centres: in each of its pictures the mean column and row, counted from 0, round to 14.
-    x0 = min(max(round(SIDE / 2 - (x - 0.5)), 0), SIDE - small.shape[1])
-    y0 = min(max(round(SIDE / 2 - (y - 0.5)), 0), SIDE - small.shape[0])
-    pixels[y0 : y0 + small.shape[0], x0 : x0 + small.shape[1]] = mass / 255
-    keep("centre", "Centred by its mass", pixels * 255)
-
-    back = original_size[0] / grey.shape[1]
+    back = original.width / picture.width
+    x, y = centre_of_mass(cropped)
+    left, top = left + box[1].start, top + box[0].start
+    right, bottom = left + cropped.shape[1], top + cropped.shape[0]
     return Preprocessed(
         pixels=pixels,
         steps=tuple(steps),
-        polarity=polarity,
+        polarity="dark_on_light" if ink.dark else "light_on_dark",
         ink_box=(round(left * back), round(top * back), round(right * back), round(bottom * back)),
-        centre_of_mass=((left + x / scale) * back, (top + y / scale) * back),
+        centre_of_mass=((left + x + 0.5) * back, (top + y + 0.5) * back),
     )
 
 
-def _as_picture(image: Image.Image | NDArray) -> Image.Image:
+def _on_white_paper(image: Image.Image) -> Image.Image:
+    """The picture reduced to the working size, of mode L or RGB, with white where it is see-through."""
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        image = image.convert("RGBA" if "transparency" in image.info or "A" in image.mode else "RGB")
+    if max(image.size) > WORKING_SIDE:
+        scale = WORKING_SIDE / max(image.size)
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    if image.mode in ("LA", "RGBA"):
+        paper = Image.new(image.mode[:-1], image.size, "white")
+        paper.paste(image.convert(paper.mode), mask=image.getchannel("A"))
+        return paper
+    return image
+
+
+def _as_image(image: Image.Image | NDArray) -> Image.Image:
     if isinstance(image, Image.Image):
-        return image.copy()
+        return image
     values = np.asarray(image)
     if values.dtype.kind == "f":
         values = np.round(np.clip(values, 0, 1) * 255)

@@ -1,0 +1,146 @@
+"""Paper is what most of a picture shows; ink is what differs from it. Here the two are told apart, softly.
+
+A clean drawing has paper of one exact grey. A photograph's paper is lit unevenly and noisy: its brightness is
+estimated at every place, and what is left after dividing by it is ink, on a scale where 1 is a full stroke.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnistweb.imaging.errors import BlankImageError
+from mnistweb.imaging.filters import Plane, box_mean, closing, resized
+
+_COARSE_SIDE = 100  # pixels of the longer side when colours and polarity are judged
+_PAPER_SIDE = 200  # pixels of the longer side when the paper's brightness is: shadows have edges
+_CLEAN_SHARE = 0.3  # of the pixels that have the paper's exact grey in a clean drawing; in photographs few have
+_LEAST_CONTRAST = 0.04  # between ink and paper, of the full scale from black to white
+_DARK_LIGHT = 0.1  # added to the paper's brightness before dividing, so that noise in the dark is not blown up
+
+
+@dataclass(frozen=True)
+class Ink:
+    """Ink on its paper.
+
+    amount: (H, W) float32, 0 paper, 1 a full stroke. faint: amounts below this may be noise or a smudge.
+    dark: whether the ink is darker than its paper. clean: whether the paper was of one exact grey.
+    evened: (H, W) float32 in [0, 1], the grey picture with the light evened out.
+    """
+
+    amount: Plane
+    faint: float
+    dark: bool
+    clean: bool
+    evened: Plane
+
+
+def grey_of(picture: Image.Image) -> Plane:
+    """A picture of mode L or RGB as (H, W) float32 in [0, 1], 0 black.
+
+    A coloured picture is looked at along the colour in which its pixels differ most from their neighbours (the
+    first principal component of their differences), which is the colour between paper and ink: red chalk on a
+    green board may be equally bright, and yellow ink on white nearly so.
+    """
+    if picture.mode == "L":
+        return np.asarray(picture, np.float32) / 255
+    factor = max(1, max(picture.size) // _COARSE_SIDE)
+    small = np.asarray(picture.reduce(factor), np.float32)
+    across, down = np.diff(small, axis=1).reshape(-1, 3), np.diff(small, axis=0).reshape(-1, 3)
+    spread = across.T @ across + down.T @ down  # (3, 3)
+    weights = np.array((0.299, 0.587, 0.114))  # ITU-R BT.601, as Pillow weighs them
+    if not np.allclose(small[..., 0], small[..., 1], atol=2) or not np.allclose(small[..., 0], small[..., 2], atol=2):
+        principal = np.linalg.eigh(spread)[1][:, -1]
+        weights = principal * (1 if principal.sum() >= 0 else -1)
+    weights = weights / np.abs(weights).sum()
+    grey = np.asarray(picture) @ weights.astype(np.float32) / 255
+    return grey - np.minimum(weights, 0).sum().astype(np.float32)
+
+
+def find_ink(grey: Plane) -> Ink:
+    """Tell ink from paper in a grey picture (H, W) in [0, 1].
+
+    Raises BlankImageError when nothing stands out from the paper.
+    """
+    return _clean_ink(grey) or _photographed_ink(grey)
+
+
+def _clean_ink(grey: Plane) -> Ink | None:
+    """Ink on paper of one exact grey, or None when the picture is not of that kind."""
+    border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
+    paper = np.median(border)
+    difference = grey - paper
+    if np.count_nonzero(np.abs(difference) < 0.001) < _CLEAN_SHARE * grey.size:
+        return None
+    lowest, highest = float(difference.min()), float(difference.max())
+    contrast = max(-lowest, highest)
+    if contrast < _LEAST_CONTRAST:
+        raise BlankImageError("the picture is blank: nothing on it differs from its background")
+    if min(-lowest, highest) > 0.25 * contrast:
+        return None  # both darker and lighter than the paper: shaded or framed
+    dark = -lowest > highest
+    amount = np.clip(difference * np.float32((-1 if dark else 1) / contrast), 0, 1)
+    return Ink(amount, faint=0.03, dark=dark, clean=True, evened=grey)
+
+
+def _photographed_ink(grey: Plane) -> Ink:
+    dark = _ink_is_dark(resized(grey, _shape_within(grey.shape, _COARSE_SIDE)))
+    lit = grey if dark else 1 - grey
+    paper = resized(_paper_brightness(resized(lit, _shape_within(grey.shape, _PAPER_SIDE))), grey.shape)
+    light = paper if dark else 1 - paper
+    difference = (paper - lit) / (light + _DARK_LIGHT)
+    difference = box_mean(difference, 1) if max(grey.shape) >= 100 else difference
+    noise = 1.5 * float(np.median(np.abs(difference - np.median(difference))))  # 1.5 MAD is about one sigma
+
+    strongest = float(np.percentile(difference, 99.7))
+    full = float(np.median(difference[difference >= 0.5 * strongest]))
+    if full < max(_LEAST_CONTRAST, 3.5 * noise):
+        raise BlankImageError("the picture is blank: nothing on it stands out from its background")
+    floor = max(0.2 * full, 2.5 * noise)
+    amount = np.clip((difference - floor) / (0.85 * full - floor), 0, 1)
+    evened = np.clip(1 - difference if dark else difference, 0, 1)
+    return Ink(amount, faint=0.35, dark=dark, clean=False, evened=evened)
+
+
+def _shape_within(shape: tuple[int, int], side: int) -> tuple[int, int]:
+    factor = max(1, max(shape) / side)
+    return max(1, round(shape[0] / factor)), max(1, round(shape[1] / factor))
+
+
+def _ink_is_dark(coarse: Plane) -> bool:
+    """Whether the edges in a coarse picture lie on the dark side of the paper's brightness.
+
+    The paper's brightness is a quadratic surface fitted to the whole picture, in which outliers count little.
+    """
+    height, width = coarse.shape
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+    values = coarse.ravel().astype(float)
+    border = np.concatenate((coarse[0], coarse[-1], coarse[:, 0], coarse[:, -1]))
+    rest = values - np.median(border)
+    for _ in range(8):
+        scale = max(1.5 * np.median(np.abs(rest)), 0.01)
+        weights = 1 / (1 + (rest / scale) ** 2) ** 2
+        weighted = basis * weights[:, None]
+        surface = np.linalg.lstsq(weighted.T @ basis, weighted.T @ values, rcond=None)[0]
+        rest = values - basis @ surface
+    slope_y, slope_x = np.gradient(coarse) if min(coarse.shape) > 1 else (coarse * 0, coarse * 0)
+    return float((rest.reshape(coarse.shape) * (slope_x**2 + slope_y**2)).sum()) <= 0
+
+
+def _paper_brightness(lit: Plane) -> Plane:
+    """The brightness of paper under dark ink: a closing fills the strokes but keeps the edges of shadows."""
+    side = min(lit.shape)
+    size = max(3, side // 3 | 1)  # wider than any stroke
+    smooth = box_mean(lit, 1) if side >= 30 else lit
+    filled = closing(smooth, size)
+    # Noise lifts a greatest value above the mean; most of the picture is paper and tells by how much.
+    return filled * np.float32(np.median(smooth / np.maximum(filled, 0.01)))
+
+
+def as_picture(values: NDArray) -> NDArray[np.uint8]:
+    """Values in [0, 1] as uint8 in [0, 255], for showing."""
+    return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
