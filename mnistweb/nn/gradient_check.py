@@ -18,8 +18,8 @@ from mnistweb.nn.model import Sequential
 
 _NUDGE = 1e-5  # balances the error of the formula (h^2) against rounding in float64 (1e-16 / h)
 
-# Some gradients are exactly zero, a bias before BatchNorm for one; beside them rounding alone would look like a
-# relative error of 1. Differences are therefore never measured against a length below this.
+# Some gradients are exactly zero, a bias before BatchNorm for one; beside them rounding alone would look like
+# a relative error of 1. Differences are therefore never measured against a length below this.
 _SHORTEST = 1e-3
 
 
@@ -138,7 +138,7 @@ def _check(
     numerical = np.array([_slope(values, index, objective) for index in indices])
     stated = np.array([analytic[index] for index in indices])
     difference = np.abs(stated - numerical)
-    scale = np.linalg.norm(stated) + np.linalg.norm(numerical)
+    scale = float(np.linalg.norm(stated) + np.linalg.norm(numerical))
     worst = int(difference.argmax())
     return ParameterCheck(
         name=name,

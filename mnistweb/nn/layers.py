@@ -24,9 +24,10 @@ class Layer:
 
     A layer computes in the dtype of what it is given: float32 in daily use, float64 in the gradient check.
 
-    ``forward`` without ``training`` changes nothing in the layer, so threads can share it. With ``training``
-    it may keep what ``backward`` needs in ``self.cache`` and hand out arrays from ``self.reuse``, which the
-    next training pass overwrites.
+    ``forward`` never writes into its inputs: the layer before may still need them. Without ``training`` it
+    changes nothing in the layer either, so threads can share it. With ``training`` it may keep what
+    ``backward`` needs in ``self.cache`` and hand out arrays from ``self.reuse``, which the next training pass
+    overwrites.
     """
 
     #: False for the first layer with parameters: nobody asks how the picture should change, so ``backward``

@@ -75,8 +75,10 @@ class Sequential:
 
     def forward_in_batches(self, inputs: Array, *, batch_size: int = 250) -> Array:
         """The same for any number of inputs, a batch at a time, so that memory does not grow with them."""
-        starts = range(0, max(len(inputs), 1), batch_size)
-        return np.concatenate([self.forward(inputs[start : start + batch_size]) for start in starts])
+        logits = np.empty((len(inputs), *self.output_shape), self.flat_params.dtype)
+        for start in range(0, len(inputs), batch_size):
+            logits[start : start + batch_size] = self.forward(inputs[start : start + batch_size])
+        return logits
 
     def backward(self, grad_logits: Array) -> Array | None:
         """Fill ``grads`` from d loss / d logits of the latest training pass.

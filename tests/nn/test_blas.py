@@ -1,0 +1,27 @@
+"""Within the block BLAS uses one thread, and afterwards as many as before."""
+
+import pytest
+
+from mnistweb.nn import blas
+
+
+def test_threads_are_held_to_one_and_given_back():
+    functions = blas._thread_functions()
+    if functions is None:
+        pytest.skip("this NumPy does not use OpenBLAS")
+    get_threads, set_threads = functions
+    before = get_threads()
+    try:
+        set_threads(2)
+        with pytest.raises(RuntimeError), blas.one_blas_thread():
+            assert get_threads() == 1
+            raise RuntimeError
+        assert get_threads() == 2
+    finally:
+        set_threads(before)
+
+
+def test_another_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(blas, "_PREFIXES_AND_SUFFIXES", [("mkl", "")])
+    with blas.one_blas_thread() as nothing:
+        assert nothing is None
