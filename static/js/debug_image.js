@@ -38,21 +38,38 @@ async function inspect(file) {
 function show(answer) {
   $("debug-result").hidden = false;
   showSmall($("small"), answer.pixels);
-  showSteps($("steps"), answer.steps);
+  showSteps($("steps"), answer.steps, inNumbers);
   $("numbers").replaceChildren(
     row("Shape", answer.shape.join(" × ")),
     row("Minimum", rounded(answer.min_value)),
     row("Maximum", rounded(answer.max_value)),
     row("Mean", rounded(answer.mean_value)),
     row("Pixels that are not zero", answer.non_zero_pixels),
-    row("Centre of mass (row, column)", answer.centre_of_mass?.map((at) => at.toFixed(2)).join(", ") ?? "none"),
+    row("Centre of mass in the picture (row, column)", answer.centre_of_mass?.map((at) => at.toFixed(2)).join(", ") ?? "none"),
     row("Polarity found", (answer.polarity ?? "none").replaceAll("_", " ")),
     row("Saved as", saved(answer)),
   );
 }
 
 function saved({ saved_debug_image: name, not_saved_because: reason }) {
-  return name ? make("a", { href: `${address}/${encodeURIComponent(name)}` }, name) : `not saved: ${reason}`;
+  if (!name) return `not saved: ${reason}`;
+  return make("a", { href: `${address}/${encodeURIComponent(name)}`, title: name }, name.length > 20 ? `${name.slice(0, 12)}….png` : name);
+}
+
+/** Least, greatest and mean grey of a step's picture. */
+function inNumbers(image) {
+  const canvas = make("canvas", { width: image.naturalWidth, height: image.naturalHeight });
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  let [least, greatest, sum] = [255, 0, 0];
+  for (let i = 0; i < data.length; i += 4) {
+    const grey = (data[i] + data[i + 1] + data[i + 2]) / 3;
+    least = Math.min(least, grey);
+    greatest = Math.max(greatest, grey);
+    sum += grey;
+  }
+  return `${Math.round(least)} to ${Math.round(greatest)}, mean ${((4 * sum) / data.length).toFixed(1)}`;
 }
 
 function row(name, value) {

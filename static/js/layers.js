@@ -4,7 +4,7 @@ import { SIDE, make } from "./seen.js";
 
 /** Fill box with one section for each layer that has something to show. */
 export function showLayers(box, note, activations) {
-  note.textContent = "Brighter is stronger. Point at a unit, or move among units with the arrow keys, to see its sum.";
+  note.textContent = "Maps are brighter where they answer more. Of units, blue sums are above zero, orange ones below; point at a unit, or move among units with the arrow keys, to see its sum.";
   const open = box.querySelector("[aria-selected=true]")?.id; // keep the unit that was looked at
   box.replaceChildren(...activations.map((layer, index) => section(layer, activations.slice(0, index))).filter(Boolean));
   if (open) document.getElementById(open)?.dispatchEvent(new Event("choose"));

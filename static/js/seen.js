@@ -15,7 +15,7 @@ export function paintPixels(canvas, pixels) {
 /** Paint 784 signed numbers over a shadow of the ink: blue speaks for, orange against, at the scale given. */
 export function paintSigned(canvas, values, scale, ink) {
   paintEach(canvas, values, (value, index) => {
-    const strength = Math.min(1, Math.abs(value) / scale);
+    const strength = Math.min(1, Math.abs(value) / scale) ** 0.7; // weak voices stay visible
     const shadow = 0.25 * ink[index];
     const alpha = strength + shadow * (1 - strength);
     const colour = value > 0 ? FOR : AGAINST;
@@ -29,28 +29,24 @@ function paintEach(canvas, values, colourOf) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-/** The little picture beside the steps, or black when there is none. */
+/** The little picture beside the steps, or an empty frame when there is none. */
 export function showSmall(canvas, pixels) {
-  paintPixels(canvas, pixels ?? new Array(SIDE * SIDE).fill(0));
-  const bright = pixels?.filter((value) => value > 0).length ?? 0;
-  canvas.setAttribute("aria-label", `The 28 by 28 pixels given to the network: ${pixels ? `${bright} with ink` : "nothing yet"}`);
+  canvas.getContext("2d").clearRect(0, 0, SIDE, SIDE);
+  if (pixels) paintPixels(canvas, pixels);
+  const found = pixels ? `${pixels.filter((value) => value > 0).length} with ink` : "nothing yet";
+  canvas.setAttribute("aria-label", `The 28 by 28 pixels given to the network: ${found}`);
 }
 
-/** The steps as a list of figures; numbersOf(step) may add a line below each. */
+/** The steps as a list of figures; numbersOf(image) may add a line below each, once its picture is there. */
 export function showSteps(list, steps, numbersOf = null) {
   list.replaceChildren(...steps.map((step) => stepItem(step, numbersOf)));
 }
 
-function stepItem(step, numbersOf) {
-  const image = make("img", {
-    className: "crisp",
-    src: step.image,
-    width: step.width,
-    height: step.height,
-    alt: `The picture after this step: ${step.title}`,
-  });
-  const caption = make("figcaption", {}, `${step.title} `, make("span", { className: "fine" }, `${step.width} × ${step.height}`));
-  if (numbersOf) caption.append(make("span", { className: "fine numbers-line" }, numbersOf(step)));
+function stepItem({ title, width, height, image: src }, numbersOf) {
+  const image = make("img", { className: "crisp", src, width, height, alt: `The picture after this step: ${title}` });
+  const size = make("span", { className: "fine" }, `${width} × ${height}`);
+  const caption = make("figcaption", {}, `${title} `, size);
+  if (numbersOf) image.decode().then(() => caption.append(make("span", { className: "fine" }, numbersOf(image))));
   return make("li", {}, make("figure", {}, image, caption));
 }
 
