@@ -6,7 +6,8 @@ import click
 
 import mnistweb
 from mnistweb.cli.data import data
-from mnistweb.cli.evaluation import confusion, evaluate, models, plot, predict, samples
+from mnistweb.cli.evaluation import confusion, evaluate, plot
+from mnistweb.cli.prediction import models, predict, samples
 from mnistweb.cli.serving import serve
 from mnistweb.cli.training import train
 

@@ -55,40 +55,65 @@ def load_training_data(
     """
     progress = progress or Progress()
     train = load_dataset(settings.dataset, "train", data_dir=data_dir)
-    test = load_dataset(settings.dataset, "test", data_dir=data_dir)
     if settings.validation >= len(train):
         raise RecipeError(
             f"data.validation must be below the {len(train):,} training images, got {settings.validation}"
         )
     training, validation = train.split(settings.validation, _SPLIT_SEED)
-    facts: dict[str, Any] = {"data": settings.dataset, "data_sha256": train.sha256}
     progress.note(f"{train.name}: {len(training):,} images to learn from, {len(validation):,} to choose by")
-    sources, shares = [_as_source(training)], [settings.mix.dataset]
-    validations = [validation]
-
+    data = TrainingData(
+        sources=[_as_source(training)],
+        shares=[settings.mix.dataset],
+        validation=[validation],
+        test=load_dataset(settings.dataset, "test", data_dir=data_dir),
+        facts={"data": settings.dataset, "data_sha256": train.sha256},
+    )
     if settings.mix.strokes:
-        path = find_strokes_file(data_dir)
-        digits = read_unipen(path)
-        strokes_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        learned, held_out = split_writers(digits, settings.validation_writers)
-        images, labels = rendered(
-            "pen strokes",
-            draw_varied,
-            len(learned) * settings.renderings,
-            [learned],
-            key=f"{strokes_sha256} without writers {settings.validation_writers}",
-            folder=renderings_folder(),
-            progress=progress,
-        )
-        sources.append(Source("strokes", images, labels))
-        shares.append(settings.mix.strokes)
-        validations.append(held_out_drawings(held_out))
-        facts["strokes_sha256"] = strokes_sha256
-        progress.note(
-            f"pen strokes: {len(images):,} drawings of {len(learned):,} digits to learn from, "
-            f"{len(held_out):,} digits of {len(settings.validation_writers)} other writers to choose by"
-        )
-    return TrainingData(sources, shares, validations, test, facts)
+        _add_strokes(data, settings, data_dir, progress)
+    return data
+
+
+def load_test(dataset: str = "mnist", *, data_dir: Path | None = None) -> Dataset:
+    """The test images of `dataset`."""
+    return load_dataset(dataset, "test", data_dir=data_dir)
+
+
+def load_validation(dataset: str = "mnist", *, data_dir: Path | None = None) -> Dataset:
+    """The training images of `dataset` that the recipes keep aside unless they say otherwise."""
+    train = load_dataset(dataset, "train", data_dir=data_dir)
+    return train.split(DataSettings().validation, _SPLIT_SEED)[1]
+
+
+def load_drawings(*, data_dir: Path | None = None) -> Dataset:
+    """The digits of the writers that the recipes keep aside unless they say otherwise, drawn on the canvas."""
+    digits = read_unipen(find_strokes_file(data_dir))
+    return held_out_drawings(split_writers(digits, DataSettings().validation_writers)[1])
+
+
+def _add_strokes(
+    data: TrainingData, settings: DataSettings, data_dir: Path | None, progress: Progress
+) -> None:
+    path = find_strokes_file(data_dir)
+    digits = read_unipen(path)
+    learned, held_out = split_writers(digits, settings.validation_writers)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    images, labels = rendered(
+        "pen strokes",
+        draw_varied,
+        len(learned) * settings.renderings,
+        [learned],
+        key=f"{sha256} without writers {settings.validation_writers}",
+        folder=renderings_folder(),
+        progress=progress,
+    )
+    progress.note(
+        f"pen strokes: {len(images):,} drawings of {len(learned):,} digits to learn from, "
+        f"{len(held_out):,} digits of {len(settings.validation_writers)} other writers to choose by"
+    )
+    data.sources.append(Source("strokes", images, labels))
+    data.shares.append(settings.mix.strokes)
+    data.validation.append(held_out_drawings(held_out))
+    data.facts["strokes_sha256"] = sha256
 
 
 def split_writers(

@@ -1,0 +1,191 @@
+"""`mnistweb train`: from a recipe to a model, with a folder that keeps how it came about."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mnistweb.cli.progress import progress_for
+from mnistweb.data.errors import DataError
+from mnistweb.nn.errors import NetworkError
+from mnistweb.recipes.errors import RecipeError, RunError
+from mnistweb.recipes.files import load_recipe, recipe_names, write_recipe
+from mnistweb.recipes.recipe import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Recipe
+from mnistweb.recipes.runs import CHECKPOINT, latest_run, new_run_folder, read_settings
+from mnistweb.recipes.training import train_recipe
+from mnistweb.resources import instance_folder
+from mnistweb.weights import WeightsError, write_model
+
+_DEFAULT_RECIPE = "mlp-128-64"
+_INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
+
+# Each flag, the recipe's key that it sets, its type and its help. All other keys are set with --set.
+_FLAGS: tuple[tuple[str, str, Any, str], ...] = (
+    ("--dataset", "data.dataset", str, "mnist, fashion-mnist, or the path of a folder with data files."),
+    ("--validation", "data.validation", int, "Images kept aside to choose by."),
+    ("--augment/--no-augment", "augmentation.enabled", bool, "Vary the images at random, or do not."),
+    ("--hidden", "architecture.hidden", str, "Units of the hidden layers, such as 128,64."),
+    ("--activation", "architecture.activation", click.Choice(ACTIVATIONS), "After each hidden layer."),
+    ("--batch-norm/--no-batch-norm", "architecture.batch_norm", bool, "Normalise before the activations."),
+    ("--dropout-rate", "architecture.dropout_rate", float, "Probability of zeroing a hidden unit."),
+    ("--optimizer", "optimizer.name", click.Choice(OPTIMIZERS), "How the gradient moves the weights."),
+    ("--weight-decay", "optimizer.weight_decay", float, "Pull of the weights towards zero."),
+    ("--schedule", "schedule.name", click.Choice(SCHEDULES), "The learning rate over time."),
+    ("--learning-rate", "schedule.learning_rate", float, "The highest learning rate."),
+    ("--epochs", "training.epochs", int, "Times through the dataset."),
+    ("--batch-size", "training.batch_size", int, "Images a step."),
+    ("--label-smoothing", "training.label_smoothing", float, "Share of each target spread over all classes."),
+    ("--ema-decay", "training.ema_decay", float, "Decay of the moving average of the weights; 0: none."),
+    ("--patience", "training.patience", int, "Stop after so many epochs without improvement; 0: never."),
+    ("--seed", "training.seed", int, "Of everything random."),
+    ("--threads", "training.threads", int, "Threads that share each batch, 1 or 2."),
+)
+
+
+def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
+    for flag, key, kind, help in reversed(_FLAGS):
+        shape = {} if kind is bool else {"type": kind}
+        command = click.option(flag, key.replace(".", "__"), default=None, help=help, **shape)(command)
+    return command
+
+
+@click.command()
+@click.option(
+    "--recipe",
+    "recipe_name",
+    metavar="NAME|FILE.toml",
+    help=f"What to train: {', '.join(recipe_names())}, or a file of your own. [default: {_DEFAULT_RECIPE}]",
+)
+@_recipe_flags
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Any setting of the recipe, such as augmentation.blur=0.5 or data.mix.strokes=0.4.",
+)
+@click.option("--name", help="Name of the model.  [default: the recipe's]")
+@click.option(
+    "--run-folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where settings, curves, checkpoint and model go.  [default: a new folder in instance/runs]",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --run-folder, or the recipe's latest.")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder with the data files."
+)
+@click.option("--install", is_flag=True, help="Put the finished model where the server finds it.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Also write the model here."
+)
+@click.option("--show", is_flag=True, help="Print the complete recipe as TOML, and train nothing.")
+def train(
+    recipe_name: str | None,
+    settings: tuple[str, ...],
+    name: str | None,
+    run_folder: Path | None,
+    resume: bool,
+    data_dir: Path | None,
+    install: bool,
+    output: Path | None,
+    show: bool,
+    **flags: Any,
+) -> None:
+    """Train a network from a recipe.
+
+    Missing data are fetched first. Each epoch leaves a checkpoint: a training that was stopped, in whatever way,
+    goes on with --resume and ends with the same weights, bit for bit.
+    """
+    overrides = _overrides(flags, settings, name)
+    if resume:
+        if overrides:
+            raise click.UsageError(
+                f"--resume takes all settings from the run; leave out {', '.join(overrides)}"
+            )
+        recipe, run_folder = _run_to_resume(recipe_name, run_folder)
+    else:
+        try:
+            recipe = load_recipe(recipe_name or _DEFAULT_RECIPE, overrides)
+        except RecipeError as problem:
+            raise click.UsageError(str(problem)) from problem
+        run_folder = run_folder or new_run_folder(recipe.name)
+    if show:
+        click.echo(write_recipe(recipe), nl=False)
+        return
+    click.echo(f"run folder: {run_folder}")
+    try:
+        saved = train_recipe(
+            recipe, run_folder=run_folder, data_dir=data_dir, resume=resume, progress=progress_for()
+        )
+        for path in [
+            *([output] if output else []),
+            *([instance_folder() / f"{saved.name}.pkl"] if install else []),
+        ]:
+            write_model(path, saved)
+            click.echo(f"wrote {path}")
+    except KeyboardInterrupt:
+        _say_how_to_resume(run_folder)
+        sys.exit(_INTERRUPTED)
+    except (DataError, RecipeError, RunError, NetworkError, WeightsError, OSError) as problem:
+        click.echo(f"Error: {problem}", err=True)
+        if isinstance(problem, NetworkError):
+            _say_how_to_resume(run_folder)
+        sys.exit(1)
+
+
+def _overrides(flags: dict[str, Any], settings: tuple[str, ...], name: str | None) -> dict[str, Any]:
+    """The recipe's keys that the command line sets, and their values."""
+    overrides = {key.replace("__", "."): value for key, value in flags.items() if value is not None}
+    if "architecture.hidden" in overrides:
+        overrides["architecture.hidden"] = _units(overrides["architecture.hidden"])
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set expected KEY=VALUE, got {setting!r}")
+        overrides[key.strip()] = _toml_value(value.strip())
+    if name is not None:
+        overrides["name"] = name
+    return overrides
+
+
+def _units(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError as problem:
+        raise click.UsageError(
+            f"--hidden expected numbers with commas, such as 128,64; got {text!r}"
+        ) from problem
+
+
+def _toml_value(text: str) -> Any:
+    """The value as TOML has it; words without quotes are taken as text, for the shell removes quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _run_to_resume(recipe_name: str | None, run_folder: Path | None) -> tuple[Recipe, Path]:
+    try:
+        if run_folder is None:
+            name = recipe_name or _DEFAULT_RECIPE
+            run_folder = latest_run(load_recipe(name).name)
+        elif recipe_name is not None:
+            raise click.UsageError("--resume takes the recipe from the --run-folder; leave out --recipe")
+        return read_settings(run_folder), run_folder
+    except (RecipeError, RunError) as problem:
+        raise click.UsageError(str(problem)) from problem
+
+
+def _say_how_to_resume(run_folder: Path) -> None:
+    if (run_folder / CHECKPOINT).exists():
+        command = f"mnistweb train --resume --run-folder {shlex.quote(str(run_folder))}"
+        click.echo(f"stopped; the last whole epoch is kept. Go on with: {command}", err=True)
+    else:
+        click.echo("stopped before the first epoch was over; nothing to resume", err=True)
