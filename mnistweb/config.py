@@ -1,7 +1,8 @@
 """Every setting of the web application: its name with the unit, its default, and one sentence about it.
 
-A setting comes from, each over the one before: the default here, ``config.py`` in the instance folder (plain Python
-assignments), the environment (``MNISTWEB_PORT=9000``; lists as JSON), and what the caller of ``create_app`` gives.
+A setting comes from, each over the one before: the default here, ``config.py`` in the instance folder (plain
+Python assignments), the environment (``MNISTWEB_PORT=9000``; lists as JSON), and what the caller of
+``create_app`` gives.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Value = bool | int | float | str | list[str] | None
 
 
 class SettingError(ValueError):
-    """A setting has a value that it cannot have; the message names the setting, the value and what is wanted."""
+    """A setting has a value that it cannot have; the message names it, the value and what is wanted."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "WEIGHTS_FOLDERS",
         [],
-        "Folders whose `*.pkl` are loaded, later ones over earlier ones; empty: the shipped ones and the instance folder.",
+        "Folders whose `*.pkl` are loaded, later ones over earlier ones; "
+        "empty: the shipped ones and the instance folder.",
     ),
     # What a request may bring
     Setting(
@@ -112,18 +114,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "TRUSTED_PROXIES",
         0,
-        "How many proxies in front set `X-Forwarded-For`, `-Proto` and `-Host`; 0: those headers are not believed.",
+        "How many proxies in front set `X-Forwarded-For`, `-Proto` and `-Host`; "
+        "0: those headers are not believed.",
     ),
     # What the service keeps and says
     Setting(
         "MAX_SAVED_DEBUG_IMAGES",
         200,
-        "How many 28x28 pictures of `/debug-image` are kept in the instance folder; the oldest go; 0: none are saved.",
+        "How many 28x28 pictures of `/debug-image` are kept in the instance folder; the oldest go; "
+        "0: none are saved.",
     ),
     Setting(
         "LOG_FORMAT",
         "auto",
-        "How a request is logged: `json` one object a line, `text` for people, `auto` text on a terminal, `off` not at all.",
+        "How a request is logged: `json` one object a line, `text` for people, "
+        "`auto` text on a terminal, `off` not at all.",
         choices=("auto", "json", "text", "off"),
     ),
     # The server of `mnistweb serve`
@@ -174,10 +179,10 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
 def load_settings(instance_folder: Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """All settings, checked, and whatever else `overrides` or the instance's config.py gives Flask (upper-case names).
+    """All settings, checked, and whatever else in capitals the instance's config.py or `overrides` gives.
 
-    Raises SettingError for a value that a setting cannot have, a ``MNISTWEB_`` variable that is nearly a setting, or a
-    config.py that does not run.
+    Raises SettingError for a value that a setting cannot have, a ``MNISTWEB_`` variable that is nearly a
+    setting, or a config.py that does not run.
     """
     values: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS}
     values |= _from_file(instance_folder / "config.py")

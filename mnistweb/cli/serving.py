@@ -13,26 +13,33 @@ import click
 
 @click.command()
 @click.option("--host", help="The address to listen on. [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on; 0 takes any free one. [default: 8000]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="The port to listen on; 0 takes any free one. [default: 8000]",
+)
 @click.option("--workers", type=click.IntRange(1), help="Worker processes. [default: 2]")
 @click.option("--threads", type=click.IntRange(1), help="Threads of each worker. [default: 4]")
 @click.option("--open", "open_browser", is_flag=True, help="Open the paint screen in the browser.")
 @click.option("--reload", is_flag=True, help="Start anew when a file changes, for development.")
 def serve(
-    host: str | None, port: int | None, workers: int | None, threads: int | None, open_browser: bool, reload: bool
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    threads: int | None,
+    open_browser: bool,
+    reload: bool,
 ) -> None:
     """Serve the paint screen and the API until Ctrl-C.
 
     The weights are loaded before the port opens; SIGHUP loads them anew without dropping a request.
     """
-    from mnistweb.web.server import Server, one_blas_thread, server_settings
-
-    one_blas_thread()  # before anything imports NumPy
-
     from mnistweb.config import SettingError, load_settings
     from mnistweb.inference import InferenceError
+    from mnistweb.nn.blas import one_blas_thread
     from mnistweb.resources import instance_folder
     from mnistweb.web import create_app
+    from mnistweb.web.server import Server, server_settings
     from mnistweb.weights import WeightsError
 
     given = {"HOST": host, "PORT": port, "WORKERS": workers, "THREADS": threads}
@@ -51,7 +58,8 @@ def serve(
     if open_browser:
         # A moment later, when the port is open; a machine without a browser is no error.
         threading.Timer(1.0, webbrowser.open, [address]).start()
-    server.run()
+    with one_blas_thread():  # the workers are forked from here; each of their threads computes on its own
+        server.run()
 
 
 def _free_port(host: str, port: int) -> int:

@@ -1,4 +1,4 @@
-"""A classifier answers which digit a picture shows: one network from a weights file, with the form pictures need."""
+"""A classifier answers which digit a picture shows, with one network from a weights file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DigitClassifier:
 
     @classmethod
     def load(cls, name_or_path: str | Path | None = None) -> DigitClassifier:
-        """The model of that name among the shipped and the instance folder's, or the one in that file; None: the default.
+        """The installed model of that name, or the one in that file; None: the default.
 
         Raises WeightsError for a broken file, UnknownModelError or NoModelError for a name that is not there.
         """
@@ -58,7 +58,8 @@ class DigitClassifier:
     def predict(self, picture: Picture, *, preprocess: bool = True) -> Prediction:
         """Read one picture.
 
-        picture: bytes of a PNG or JPEG, a path to one, a PIL picture, or an array (uint8, or float in [0, 1]).
+        picture: bytes of a PNG or JPEG, a path to one, a PIL picture, or an array (uint8, or float
+        in [0, 1]).
         preprocess: False takes a 28x28 picture as it is, ink bright.
 
         Raises ImageError (BlankImageError when there is nothing on it) or PixelsError.
@@ -85,7 +86,7 @@ class DigitClassifier:
         return answers
 
     def probabilities(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Calibrated probabilities (N, classes) float64 for pictures (N, 28, 28) or (N, 28, 28, 1) float32 in [0, 1]."""
+        """Calibrated probabilities (N, classes) float64 of (N, 28, 28) or (N, 28, 28, 1) float32 pixels."""
         return calibrated(self.logits(pixels), self._temperature)
 
     def logits(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:

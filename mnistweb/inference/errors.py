@@ -1,4 +1,4 @@
-"""What can go wrong between a picture and its digit; what is wrong with the picture itself is an ImageError."""
+"""What can go wrong between a picture and its digit; trouble with the picture itself is an ImageError."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class InferenceError(ValueError):
 
 
 class PixelsError(InferenceError):
-    """An array is no picture: a wrong shape, or a value that is no number from 0 to 1. `index` is where, if it is one place."""
+    """An array is no picture: a wrong shape, or a value outside 0..1, which is at `index`."""
 
     code = "invalid_pixels"
 

@@ -1,4 +1,4 @@
-"""An explanation shows what happened inside: each layer's activations, and which pixels spoke for a digit or against it."""
+"""An explanation shows what happened inside: each layer's activations, and which pixels spoke for a digit."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _KINKED = {
 }
 
 _EXACT = (
-    "Gradient times input: a pixel's brightness times the slope of the digit's logit at this picture. The network is "
-    "piecewise linear, so these contributions and the share of its biases add up to the logit exactly."
+    "Gradient times input: a pixel's brightness times the slope of the digit's logit at this picture. "
+    "The network is piecewise linear, so they and the share of its biases add up to the logit exactly."
 )
 _FIRST_ORDER = (
     "Gradient times input: a pixel's brightness times the slope of the digit's logit at this picture. "
@@ -46,9 +46,9 @@ class UnitSum:
 
 @dataclass(frozen=True)
 class LayerActivation:
-    """What one layer gave for one picture: values without the batch axis, (features,) or (height, width, channels).
+    """What one layer gave for one picture.
 
-    units: for a dense layer, how each unit came to its value; else empty.
+    values: without the batch axis, (features,) or (height, width, channels) float32. units: for a dense layer, how each unit came to its value; else empty.
     """
 
     layer: int
@@ -59,7 +59,7 @@ class LayerActivation:
 
 @dataclass(frozen=True)
 class Contribution:
-    """How much each pixel speaks for one digit (positive) or against it: pixels (28, 28) float32, in units of its logit."""
+    """How much each pixel, (28, 28) float32, adds to the logit of one digit or takes from it."""
 
     digit: int
     logit: float
@@ -89,11 +89,11 @@ def contributions(
 ) -> tuple[str, list[Contribution]]:
     """Which pixels of one picture (28, 28) float32 speak for and against each of `digits`.
 
-    Returns the method in words and one Contribution per digit. The method is gradient x input (Shrikumar, Greenside,
-    Shcherbina, Kundaje: Not just a black box, 2016). On a piecewise linear network it is exact: logit = gradient .
-    input + what the biases add.
+    Returns the method in words and one Contribution per digit. The method is gradient x input (Shrikumar,
+    Greenside, Shcherbina, Kundaje: Not just a black box, 2016). On a piecewise linear network it is exact:
+    logit = gradient . input + what the biases add.
     """
-    # Only a training pass keeps what backward needs, so it runs on a twin: other threads use the network meanwhile.
+    # Only a training pass keeps what backward needs, so it runs on a twin; other threads use the network.
     twin: Sequential = classifier.network.replica()
     for layer in twin.layers:
         layer.needs_input_grad = True  # of the pixels too, which nobody asks for in training
@@ -103,7 +103,7 @@ def contributions(
         logit = float(logits[0, digit])
         one_logit = np.zeros_like(logits)
         one_logit[0, digit] = 1
-        gradient = twin.backward(one_logit).reshape(28, 28)
+        gradient = np.asarray(twin.backward(one_logit)).reshape(28, 28)
         found.append(Contribution(digit, logit, gradient * pixels))
     kinked = all(type(layer).__name__ in _KINKED for layer in classifier.network.layers)
     return (_EXACT if kinked else _FIRST_ORDER), found

@@ -1,4 +1,4 @@
-"""Whatever a caller has - a file's bytes, a path, a Pillow picture, an array - as the 28x28 pixels of the network."""
+"""Whatever a caller has - a file, its bytes, a picture, an array - as the 28x28 pixels of the network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from mnistweb.imaging import BlankImageError, Preprocessed, decode_image, preprocess
+from mnistweb.imaging.decode import decode_image
+from mnistweb.imaging.errors import BlankImageError
+from mnistweb.imaging.preprocess import Preprocessed, preprocess
 from mnistweb.inference.errors import PixelsError
 
 SIDE = 28
@@ -23,12 +25,14 @@ def prepare(
 ) -> Preprocessed:
     """Bring one picture into MNIST form.
 
-    picture: the bytes of a PNG or JPEG file, a path to one, a PIL picture, or an array (uint8, or float in [0, 1]).
+    picture: the bytes of a PNG or JPEG file, a path to one, a PIL picture, or an array (uint8, or float
+    in [0, 1]).
     as_it_is: the picture is in MNIST form already (28x28, ink bright) and is only checked.
     keep_steps: also keep the picture after each step. max_pixels: the largest picture that is decoded.
 
-    Raises PixelsError for an array that is no picture, OSError for a path that cannot be read, and the ImageErrors
-    of `mnistweb.imaging`, BlankImageError among them: a picture with nothing on it never reaches a network.
+    Raises PixelsError for an array that is no picture, OSError for a path that cannot be read, and the
+    ImageErrors of `mnistweb.imaging`, BlankImageError among them: a picture with nothing on it never reaches
+    a network.
     """
     if isinstance(picture, str | os.PathLike):
         picture = Path(picture).read_bytes()

@@ -1,4 +1,4 @@
-"""A prediction is what the network makes of one picture: ten probabilities, the likeliest digit, and how sure it is."""
+"""A prediction is what the network makes of one picture: the likeliest digit, and how sure it is."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SURE_FROM = 0.99  # from this confidence on the sentence says "surely"
 class Prediction:
     """One picture's answer.
 
-    prediction: the likeliest class, 0..9. confidence: its probability. probabilities: (10,) float64, calibrated,
-    summing to 1. verdict: "digit", "uncertain" or "not_a_digit". model: the name of the model that answered.
-    labels: what the classes are called.
+    prediction: the likeliest class, 0..9. confidence: its probability. probabilities: (10,) float64,
+    calibrated, summing to 1. verdict: "digit", "uncertain" or "not_a_digit". model: the name of the model
+    that answered. labels: what the classes are called.
     """
 
     prediction: int
@@ -59,7 +59,8 @@ class Prediction:
 def verdict_of(confidence: float, thresholds: Mapping[str, float]) -> str:
     """The verdict on a calibrated confidence.
 
-    thresholds: "digit_at_least" and "not_a_digit_below", chosen on validation data and kept in the weights file.
+    thresholds: "digit_at_least" and "not_a_digit_below", chosen on validation data and kept in the weights
+    file.
     """
     if confidence >= thresholds["digit_at_least"]:
         return DIGIT
@@ -69,8 +70,9 @@ def verdict_of(confidence: float, thresholds: Mapping[str, float]) -> str:
 def calibrated(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
     """Probabilities softmax(logits / temperature), row by row.
 
-    logits: (N, classes). Returns (N, classes) float64; each row sums to 1. A temperature above 1 makes the network
-    less sure of itself (Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, 2017).
+    logits: (N, classes). Returns (N, classes) float64; each row sums to 1. A temperature above 1 makes the
+    network less sure of itself (Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks,
+    2017).
     """
     scaled = np.divide(logits, temperature, dtype=np.float64)
     scaled -= scaled.max(axis=1, keepdims=True)  # so that exp cannot overflow

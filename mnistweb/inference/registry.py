@@ -1,4 +1,4 @@
-"""The registry holds the models that this process has loaded, once, at its start, and knows which is the default."""
+"""The registry holds the models that are loaded, by name, and knows which is the default."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from mnistweb.resources import instance_folder, shipped_weights_folder
 from mnistweb.weights import WeightsError, read_model
 
 PREFERRED = "convnet"
+_SHOWN_NAME = 64  # characters; no model has a longer name
 
 
 class ModelRegistry:
     """Classifiers by name. It never changes once it is made; a reload makes a new one and swaps it in."""
 
     def __init__(self, classifiers: Sequence[DigitClassifier], *, default: str = "") -> None:
-        """default: the name of the default model; empty: `convnet` if it is there, else the most accurate one.
+        """default: the default model's name; empty: `convnet` if it is there, else the most accurate one.
 
         Raises UnknownModelError when `default` is not among the classifiers.
         """
@@ -28,10 +29,10 @@ class ModelRegistry:
 
     @classmethod
     def load_folders(cls, folders: Sequence[str | Path], *, default: str = "") -> ModelRegistry:
-        """Read every ``*.pkl`` of the folders; a later folder's model replaces an earlier one of the same name.
+        """Read every ``*.pkl`` of the folders; a later folder's model replaces an earlier one of its name.
 
-        A folder that does not exist counts as empty. Raises WeightsError, naming the file and the reason, for a
-        file that is broken or for two files of one folder that hold models of one name.
+        A folder that does not exist counts as empty. Raises WeightsError, naming the file and the reason, for
+        a file that is broken or for two files of one folder that hold models of one name.
         """
         found: dict[str, DigitClassifier] = {}
         for folder in dict.fromkeys(Path(folder).resolve() for folder in folders):
@@ -40,8 +41,8 @@ class ModelRegistry:
                 saved = read_model(path)
                 if saved.name in of_this_folder:
                     raise WeightsError(
-                        f"holds a model named {saved.name!r}, as {of_this_folder[saved.name].name} beside it does; "
-                        "each model needs a name of its own",
+                        f"holds a model named {saved.name!r}, and so does {of_this_folder[saved.name].name} "
+                        "beside it; each model needs a name of its own",
                         source=str(path),
                     )
                 of_this_folder[saved.name] = path
@@ -73,7 +74,8 @@ class ModelRegistry:
                     "no model is loaded: there is no weights file (*.pkl) in the instance folder"
                 ) from None
             known = ", ".join(sorted(self._classifiers))
-            raise UnknownModelError(f"there is no model {name!r}; loaded are {known}") from None
+            shown = repr(name) if len(str(name)) <= _SHOWN_NAME else "of that long name"
+            raise UnknownModelError(f"there is no model {shown}; loaded are {known}") from None
 
     def __len__(self) -> int:
         return len(self._classifiers)

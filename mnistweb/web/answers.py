@@ -12,7 +12,7 @@ from flask import Response
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnistweb.imaging import Preprocessed, Step
+from mnistweb.imaging.preprocess import Preprocessed, Step
 from mnistweb.inference import DigitClassifier, Prediction, activations, contributions
 from mnistweb.inference.explanations import LayerActivation
 from mnistweb.web import schemas

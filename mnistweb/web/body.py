@@ -12,16 +12,16 @@ from mnistweb.web.errors import ProblemError
 
 
 class Request(flask.Request):
-    """Flask's request, but what is uploaded stays in memory: bodies are small, and a full /tmp must stop nothing."""
+    """Flask's request, but uploads stay in memory: bodies are small, and a full /tmp must stop nothing."""
 
     def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
         return io.BytesIO()
 
 
 def check_framing() -> None:
-    """Refuse a body whose length is not said or is too much, or that is compressed. Runs before every request.
+    """Refuse a body of unknown or too great a length, or a compressed one. Runs before every request.
 
-    Without a Content-Length a server reads until the limit and stops in silence, so a cut picture would look whole.
+    Without a Content-Length a server would read up to its limit and stop in silence, and half a body looks whole.
     """
     if request.routing_exception is not None:
         return  # no such route, or a wrong method: that is the better answer
@@ -39,7 +39,7 @@ def check_framing() -> None:
         return
     limit = current_app.config["MAX_REQUEST_BYTES"]
     if int(length) > limit:
-        raise ProblemError("too_large", f"The body has {int(length):,} bytes; at most {limit:,} are taken.")
+        raise ProblemError("too_large", f"The body is too long; at most {limit:,} bytes are taken.")
     if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise ProblemError(
             "unsupported_encoding", "The body has a Content-Encoding; wanted is the body as it is."

@@ -1,4 +1,4 @@
-"""`/debug-image`: what the network would see of a picture, in numbers and step by step, and saved to be looked at."""
+"""`/debug-image`: what the network would see of a picture, step by step and in numbers, and saved."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def saved(name: str) -> Response:
 
 
 def _save(image: bytes) -> tuple[str | None, str]:
-    """Save a picture under the hash of its content; returns its name and why it was not saved, one of them empty."""
+    """Save a picture under its content's hash; returns its name, or None and why it was not saved."""
     keep: int = current_app.config["MAX_SAVED_DEBUG_IMAGES"]
     if keep == 0:
         return None, "saving is switched off"

@@ -1,4 +1,4 @@
-"""Errors become answers here and nowhere else: problem+json (RFC 9457), or a page for a browser that asks for one."""
+"""Errors become answers here and nowhere else: problem+json (RFC 9457), or a page for a browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed, SecurityError
 
-from mnistweb.imaging import (
+from mnistweb.imaging.errors import (
     BlankImageError,
     BrokenImageError,
     ImageError,
@@ -73,7 +73,7 @@ _HTTP_CODES = {
 
 
 class ProblemError(Exception):
-    """A request cannot be answered: `code` of TITLES says which kind it is, `detail` what came and what was wanted."""
+    """A request cannot be answered: `code` is one of TITLES, `detail` says what came and what was wanted."""
 
     def __init__(self, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -146,7 +146,7 @@ def _answer(error: Exception) -> Response:
 
 
 def _wants_page(problem: ProblemError) -> bool:
-    """Whether the client prefers HTML, as browsers do. A page links to its host, so there is none for a strange host."""
+    """Whether the client prefers HTML, as browsers do. Pages link to their host; a strange one gets none."""
     if problem.code == "untrusted_host":
         return False
     accept = request.accept_mimetypes

@@ -42,7 +42,7 @@ def register_headers(app: Flask) -> None:
 
 
 def _take_request_id() -> None:
-    """The id that a proxy in front gave, so that its log and ours can be laid side by side; else a new one."""
+    """The id that a proxy in front gave, so that its log and ours go together; else a new one."""
     given = request.environ.get("HTTP_X_REQUEST_ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 

@@ -1,4 +1,4 @@
-"""The pictures of a request, whichever way they came: JSON with base64 or numbers, a form, or the bytes of a file."""
+"""The pictures of a request, whichever way they came: JSON with base64 or numbers, a form, or a bare file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from flask import current_app, request
 from msgspec import UNSET
 
-from mnistweb.imaging import Preprocessed, containers
+from mnistweb.imaging import containers
+from mnistweb.imaging.preprocess import Preprocessed
 from mnistweb.inference import PixelsError, prepare
 from mnistweb.web.body import read_body
 from mnistweb.web.errors import ProblemError
@@ -30,8 +31,11 @@ _predict_json = JsonReader(PredictBody, max_commas=8 * _COMMAS_OF_A_PICTURE)
 
 @dataclass(frozen=True)
 class Incoming:
-    """What a request asks: sources, the model's name (None: the default), whether numbers are taken as they are, and
-    what to explain."""
+    """What a request asks.
+
+    sources: the pictures. model: its name, None for the default. as_it_is: numbers are in MNIST form already.
+    explain: the parts of the explanation that are wanted.
+    """
 
     sources: list[Source]
     model: str | None
@@ -40,14 +44,14 @@ class Incoming:
 
 
 class PixelBudget:
-    """How many pixels the pictures of one request may still have, so that a few kilobytes cannot cost minutes."""
+    """How many pixels a request's pictures may still have, so that a few kilobytes cannot cost minutes."""
 
     def __init__(self) -> None:
         self._each: int = current_app.config["MAX_IMAGE_PIXELS"]
         self._left: int = current_app.config["MAX_REQUEST_PIXELS"]
 
     def spend(self, data: bytes) -> int:
-        """Count the picture in `data`; returns the most pixels it may have. Raises ProblemError when all are spent."""
+        """Count a picture file; returns the most pixels it may have. Raises ProblemError when none are left."""
         pixels = _pixel_count(data)
         if pixels <= self._each and pixels > self._left:
             limit = current_app.config["MAX_REQUEST_PIXELS"]
@@ -127,7 +131,7 @@ def prepare_source(
 
 
 def decode_base64(text: str) -> bytes:
-    """The bytes behind base64, bare or in a data URL. Raises ProblemError: 400 for broken, 415 for a wrong type."""
+    """The bytes behind base64, bare or in a data URL. Raises ProblemError: broken 400, a wrong type 415."""
     if text.startswith("data:"):
         head, comma, text = text.partition(",")
         if not comma:
@@ -183,7 +187,7 @@ def _reason(error: ValueError) -> str:
 
 
 def _pixel_count(data: bytes) -> int:
-    """Width times height from the header, 0 when there is none to be read: the decoder then says what is wrong."""
+    """Width times height from the header, 0 when there is none: the decoder then says what is wrong."""
     try:
         if data.startswith(containers.PNG_SIGNATURE):
             width, height = containers.png_size(data)

@@ -1,8 +1,8 @@
 """Strict JSON: one fast pass that accepts what is right, and a slow one that says what is wrong.
 
-msgspec decodes and checks types in one pass, but of two equal keys the last wins, and it mixes up bodies that are
-broken (400) with bodies of another form (422). So it only ever accepts; whatever it refuses, or might have misread,
-is read again by the standard library, which can be asked about keys, constants and depth.
+msgspec decodes and checks types in one pass, but of two equal keys the last wins, and it mixes up bodies that
+are broken (400) with bodies of another form (422). So it only ever accepts; whatever it refuses, or might
+have misread, is read again by the standard library, which can be asked about keys, constants and depth.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class JsonReader(Generic[Body]):
-    """Reads bodies of one type. max_commas: how many a body may have, which bounds the memory that numbers take."""
+    """Reads bodies of one type. max_commas: the most a body may have, which bounds its numbers' memory."""
 
     def __init__(self, form: type[Body], *, max_commas: int) -> None:
         self._form = form
@@ -33,15 +33,15 @@ class JsonReader(Generic[Body]):
         self._keys = [f'"{name}"'.encode() for name in form.__struct_encode_fields__]
 
     def read(self, body: bytes) -> Body:
-        """The body in its type. Raises ProblemError: 400 for what is not proper JSON, 422 for another form."""
+        """The body in its type. Raises ProblemError: not proper JSON 400, another form 422."""
         if body.count(b",") > self._max_commas:
             raise ProblemError("too_large", f"The JSON has more than {self._max_commas:,} values.")
         try:
             value = self._decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._read_slowly(body)
-        # Without a backslash each key is spelt as its name, and no quote hides in a string: a name that is there once
-        # was said once.
+        # Without a backslash each key is spelt as its name, and no quote hides in a string: a name that is
+        # there once was said once.
         if b"\\" in body or any(body.count(key) > 1 for key in self._keys):
             return self._read_slowly(body)
         return value

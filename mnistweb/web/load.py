@@ -1,8 +1,8 @@
-"""Back-pressure: a request that already waited too long for a free thread is turned away at once, with Retry-After.
+"""Back-pressure: a request that waited too long for a free thread is turned away at once, with Retry-After.
 
-When more comes than can be answered, a queue only makes everyone wait; turning some away keeps the waiting of the
-others bounded. The server (`mnistweb/web/worker.py`) notes when a request came in; under a server that does not,
-nothing is turned away here.
+When more comes than can be answered, a queue only makes everyone wait; turning some away keeps the waiting of
+the others bounded. The server (`mnistweb/web/worker.py`) notes when a request came in; under a server that
+does not, nothing is turned away here.
 """
 
 from __future__ import annotations

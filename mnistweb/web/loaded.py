@@ -1,4 +1,4 @@
-"""The models that this application has loaded: read once before the port opens, and anew when it is asked to reload."""
+"""The models that an application has loaded: read before the port opens, and anew when asked to reload."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _KEY = "mnistweb.models"
 
 
 def load_models(app: Flask) -> None:
-    """Load the weights that the settings name. Raises WeightsError for a broken file, UnknownModelError for DEFAULT_MODEL."""
+    """Load the weights. Raises WeightsError for a broken file, UnknownModelError when DEFAULT_MODEL is none."""
     folders = app.config["WEIGHTS_FOLDERS"] or [shipped_weights_folder(), instance_folder()]
     app.extensions[_KEY] = ModelRegistry.load_folders(folders, default=app.config["DEFAULT_MODEL"])
 
 
 def reload_models(app: Flask) -> bool:
-    """Load the weights again; when one is broken keep those that were loaded, say so in the log, and return False."""
+    """Load the weights again; when one is broken keep the earlier ones, log why, and return False."""
     try:
         load_models(app)
     except (WeightsError, InferenceError, OSError) as error:

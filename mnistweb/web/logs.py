@@ -1,4 +1,4 @@
-"""One line a request: its id, route, status, milliseconds, model and verdict; never the picture, never raw input."""
+"""One line a request: id, route, status, milliseconds, model and verdict; never the picture or raw input."""
 
 from __future__ import annotations
 
@@ -43,13 +43,12 @@ class TextLines(logging.Formatter):
 
 
 def configure_logging(app: Flask) -> None:
-    """Send what the package says to stderr, one line a record, as LOG_FORMAT has it. An earlier set-up is kept."""
+    """Send what the package says to stderr, one line a record, in the form that LOG_FORMAT names."""
     form = app.config["LOG_FORMAT"]
     requests_log.disabled = form == "off"
     logger = logging.getLogger("mnistweb")
-    if not any(getattr(handler, "is_mnistweb", False) for handler in logger.handlers):
-        handler = _StderrHandler()
-        logger.addHandler(handler)
+    if not any(isinstance(each, _StderrHandler) for each in logger.handlers):
+        logger.addHandler(_StderrHandler())
         logger.setLevel(logging.INFO)
         logger.propagate = False
     if form == "auto":
@@ -57,9 +56,9 @@ def configure_logging(app: Flask) -> None:
     formatter = (
         TextLines("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S") if form == "text" else JsonLines()
     )
-    for handler in logger.handlers:
-        if isinstance(handler, _StderrHandler):
-            handler.setFormatter(formatter)
+    for each in logger.handlers:
+        if isinstance(each, _StderrHandler):
+            each.setFormatter(formatter)
     app.after_request(_log_request)
 
 
@@ -81,14 +80,13 @@ def _log_request(response: Response) -> Response:
             "verdict": g.get("verdict"),
             "problem": g.get("problem_code"),
         }
+        facts = {name: value for name, value in facts.items() if value is not None}
         requests_log.info("request", extra={"facts": facts})
     return response
 
 
 class _StderrHandler(logging.StreamHandler):
     """Writes to whatever sys.stderr is at the moment, so that tests and servers may replace it."""
-
-    is_mnistweb = True
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from flask import Blueprint, Response, g
 
-from mnistweb.imaging import ImageError, Preprocessed
+from mnistweb.imaging.errors import ImageError
+from mnistweb.imaging.preprocess import Preprocessed
 from mnistweb.inference import PixelsError
 from mnistweb.web.answers import explanation_answer, json_response, prediction_answer
 from mnistweb.web.errors import ProblemError, problem_body

@@ -16,8 +16,8 @@ from mnistweb.resources import instance_folder, resource_folder
 class Server(BaseApplication):
     """gunicorn with `settings` of its own, serving what `make_app` makes.
 
-    The application is made, and its weights are loaded, before the port opens; an exception of `make_app` comes out
-    of `run`.
+    The application is made, and its weights are loaded, before the port opens; an exception of `make_app`
+    comes out of `run`.
     """
 
     def __init__(self, make_app: Callable[[], Flask], settings: Mapping[str, Any]) -> None:
@@ -36,7 +36,7 @@ class Server(BaseApplication):
 
 
 def server_settings(settings: Mapping[str, Any], *, reload: bool = False) -> dict[str, Any]:
-    """gunicorn's settings from ours (`mnistweb.config`). reload: start anew when a file changes, for development."""
+    """gunicorn's settings from ours. reload: start anew when a file changes, for development."""
     from mnistweb.web.worker import PatientWorker
 
     PatientWorker.request_timeout_seconds = settings["REQUEST_TIMEOUT_SECONDS"]
@@ -67,20 +67,11 @@ def server_settings(settings: Mapping[str, Any], *, reload: bool = False) -> dic
 
 
 def reload_weights(arbiter: Any) -> None:
-    """SIGHUP: the new workers get new weights; when those are broken, the ones that were loaded stay in use."""
+    """SIGHUP: the new workers get new weights; when those are broken, the earlier ones stay in use."""
     from mnistweb.web.loaded import reload_models
 
     if isinstance(arbiter.app.callable, Flask):
         reload_models(arbiter.app.callable)
-
-
-def one_blas_thread() -> None:
-    """Keep OpenBLAS to one thread in each worker; it must be said before NumPy is first imported.
-
-    The products of one picture are too small to share, and workers times threads would fight for the cores.
-    """
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
 
 
 def _heartbeat_folder() -> str | None:

@@ -1,4 +1,4 @@
-"""`/upload`: a form for pictures, and a page that shows what was read in each; both work without JavaScript."""
+"""`/upload`: a form for pictures, and a page with what was read in each; both work without JavaScript."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from flask import Blueprint, Response, current_app, g, make_response, render_tem
 from PIL import Image
 from werkzeug.datastructures import FileStorage
 
-from mnistweb.imaging import ImageError, decode_image, preprocess
+from mnistweb.imaging.decode import decode_image
+from mnistweb.imaging.errors import ImageError
+from mnistweb.imaging.preprocess import preprocess
 from mnistweb.inference import DigitClassifier, InferenceError
 from mnistweb.web.answers import data_url, png, step_answer
 from mnistweb.web.errors import ProblemError, problem_for_page
@@ -32,7 +34,7 @@ def form() -> str:
 
 @blueprint.post("/upload")
 def upload() -> Response:
-    """Read each of the pictures; what is wrong with one is said beside it, and the others are answered all the same."""
+    """Read each picture; what is wrong with one is said beside it, and the others are answered."""
     _refuse_other_sites()
     try:
         incoming = read_form()
@@ -71,7 +73,7 @@ def _form_page(problem: dict[str, Any] | None) -> str:
 
 
 def _refuse_other_sites() -> None:
-    """Browsers say where a form was posted from; only this site's own form is taken. Other clients say nothing."""
+    """Browsers say where a form was posted from: only our own is taken. Other clients say nothing."""
     came_from = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     if came_from is not None:
@@ -111,12 +113,19 @@ def _result(name: str, data: bytes, classifier: DigitClassifier, budget: PixelBu
         "prediction": prediction.prediction,
         "confidence": prediction.confidence,
         "probabilities": [
-            {"digit": digit, "probability": value, "percent": f"{value:.1%}"}
+            {"digit": digit, "probability": value, "percent": _percent(value)}
             for digit, value in enumerate(prediction.probabilities.tolist())
         ],
         "verdict": prediction.verdict,
         "sentence": prediction.sentence,
     }
+
+
+def _percent(value: float) -> str:
+    """A probability as people read it; never "100 %", for a network can't be certain."""
+    if 0 < value < 0.001:
+        return "<0.1 %"
+    return ">99.9 %" if value > 0.999 else f"{100 * value:.1f} %"
 
 
 def _shown_picture(image: Image.Image) -> str:
@@ -127,7 +136,7 @@ def _shown_picture(image: Image.Image) -> str:
 
 
 def _shown_name(file: FileStorage) -> str:
-    """The file's name for the eyes alone: no folders, nothing invisible or that turns the direction of writing."""
+    """The file's name for the eyes alone: no folders, nothing invisible, no turned direction of writing."""
     name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
     visible = "".join(each for each in name if not unicodedata.category(each).startswith("C"))
     return visible if len(visible) <= _SHOWN_NAME else visible[: _SHOWN_NAME - 12] + "..." + visible[-9:]

@@ -1,8 +1,8 @@
 """gunicorn's threaded worker, made patient with the many and short with the few who hold everyone up.
 
-Three things are different. A connection takes a thread only once it has said something. A client that has not sent
-its request within the time limit, however slowly it drips, is cut off. And the application is told when each
-request came in, so that it can turn away those that waited too long (`mnistweb/web/load.py`).
+Three things are different. A connection takes a thread only once it has said something. A client that has not
+sent its request within the time limit, however slowly it drips, is cut off. And the application is told when
+each request came in, so that it can turn away those that waited too long (`mnistweb/web/load.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mnistweb.web.load import note_arrival
 
 
 class PatientWorker(ThreadWorker):
-    """A worker for `mnistweb serve`. `request_timeout_seconds` is set by the server before the workers start."""
+    """A worker for `mnistweb serve`; the server sets `request_timeout_seconds` before the workers start."""
 
     request_timeout_seconds = 10.0
 
@@ -60,9 +60,10 @@ class PatientWorker(ThreadWorker):
         self._cut_off_the_slow()
 
     def _cut_off_the_slow(self) -> None:
-        # Shutting down the reading side wakes the thread that waits in recv: it sees the end of the request, as if the
-        # client had gone. What has already arrived can still be read, so a whole request is answered all the same.
-        # Later the writing side goes too, for clients that send a request and never read the answer.
+        # Shutting down the reading side wakes the thread that waits in recv: it sees the end of the request,
+        # as if the client had gone. What has already arrived can still be read, so a whole request is
+        # answered all the same. Later the writing side goes too, for clients that send a request and never
+        # read the answer.
         now = time.monotonic()
         for conn, since in list(self._since.items()):
             waited = now - since
