@@ -158,7 +158,8 @@ class _Run:
             result = gradients.compute(inputs, targets)
             gradient_norm = math.sqrt(float(model.flat_grads @ model.flat_grads))
             if not math.isfinite(result.loss + gradient_norm):
-                raise self.diverged(f"loss {result.loss:.3g}, gradient norm {gradient_norm:.3g}", inputs)
+                what = f"loss {result.loss:.3g}, gradient norm {gradient_norm:.3g}"
+                raise self.diverged(what, inputs, sums.steps + 1)
             learning_rate = schedule(self.steps)
             self.optimizer.step(model.flat_params, model.flat_grads, learning_rate)
             self.steps += 1
@@ -169,7 +170,7 @@ class _Run:
             raise ConfigurationError(f"epoch {self.epoch + 1} has no batches")
         weight_norm = float(np.linalg.norm(model.flat_params))
         if not math.isfinite(weight_norm):
-            raise self.diverged(f"weight norm {weight_norm}", inputs)
+            raise self.diverged(f"weight norm {weight_norm}", inputs, sums.steps)
         return {
             "epoch": self.epoch + 1,
             "steps": self.steps,
@@ -190,7 +191,8 @@ class _Run:
             with averaged:
                 row["validation_loss"], row["validation_accuracy"] = evaluate(self.model, *validation)
                 if not math.isfinite(row["validation_loss"]):
-                    raise self.diverged(f"validation loss {row['validation_loss']}", validation[0][:250])
+                    what = f"validation loss {row['validation_loss']}"
+                    raise self.diverged(what, validation[0][:250], self.steps - self.last_state.steps)
                 if self.best is None or _quality(row) > _quality(self.best):
                     self.best = {
                         "epoch": row["epoch"],
@@ -214,9 +216,8 @@ class _Run:
         elif self.average is not None:
             self.model.flat_params[...] = self.average.average
 
-    def diverged(self, what: str, inputs: np.ndarray) -> DivergedError:
+    def diverged(self, what: str, inputs: np.ndarray, step: int) -> DivergedError:
         where = find_divergence(self.model, inputs)
-        step = self.steps - self.last_state.steps + 1
         return DivergedError(
             f"training diverged in epoch {self.epoch + 1}, step {step}: {what}; first not finite: {where}. "
             "A smaller learning rate or a warm-up usually helps."

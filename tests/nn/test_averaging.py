@@ -25,9 +25,13 @@ def test_it_stands_in_for_the_weights_and_steps_back_even_after_an_error():
     params = np.array([1.0, 2.0])
     average = WeightAverage(params, 0.5)
     average.update(np.array([9.0, 9.0]))
-    with pytest.raises(RuntimeError), average.in_place_of(params):
-        assert params.tolist() == [9, 9]
-        raise RuntimeError
+
+    def fail_with_the_average():
+        with average.in_place_of(params):
+            raise RuntimeError(params.tolist())
+
+    with pytest.raises(RuntimeError, match=r"\[9.0, 9.0\]"):
+        fail_with_the_average()
     assert params.tolist() == [1, 2]
 
 

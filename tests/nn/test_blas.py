@@ -13,12 +13,16 @@ def test_threads_are_held_to_one_and_given_back():
     before = get_threads()
     try:
         set_threads(2)
-        with pytest.raises(RuntimeError), blas.one_blas_thread():
-            assert get_threads() == 1
-            raise RuntimeError
+        with pytest.raises(RuntimeError, match="1 thread"):
+            fail_inside(get_threads)
         assert get_threads() == 2
     finally:
         set_threads(before)
+
+
+def fail_inside(get_threads):
+    with blas.one_blas_thread():
+        raise RuntimeError(f"{get_threads()} thread")
 
 
 def test_another_library_is_left_alone(monkeypatch):
