@@ -211,11 +211,15 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_a_batch_costs_less_than_a_quarter_of_a_training_step() -> None:
+    """A step on 128 pictures takes about as long as 4,400 multiplications of the batch by a number.
+
+    Both are timed in turn, so that a busy machine slows them alike.
+    """
     images, rng = np.repeat(blobs(), 2, axis=0), np.random.default_rng(0)
-    EVERYTHING(images, rng)
-    best = np.inf
+    best = {"augment": np.inf, "multiply": np.inf}
     for _ in range(20):
-        start = time.perf_counter()
-        EVERYTHING(images, rng)
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.008, f"128 pictures took {best * 1000:.1f} ms at best"
+        for name, work in (("augment", lambda: EVERYTHING(images, rng)), ("multiply", lambda: images * 0.5)):
+            start = time.thread_time()
+            work()
+            best[name] = min(best[name], time.thread_time() - start)
+    assert best["augment"] < 1100 * best["multiply"]
