@@ -75,6 +75,8 @@ class DigitClassifier:
 
     def predict_pixels(self, pixels: NDArray[np.float32]) -> list[Prediction]:
         """Read (N, 28, 28) float32 pictures that are in MNIST form already, and checked."""
+        if len(pixels) == 0:
+            return []
         answers = []
         for row in self.probabilities(pixels):
             prediction = int(row.argmax())

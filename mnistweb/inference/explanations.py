@@ -48,7 +48,8 @@ class UnitSum:
 class LayerActivation:
     """What one layer gave for one picture.
 
-    values: without the batch axis, (features,) or (height, width, channels) float32. units: for a dense layer, how each unit came to its value; else empty.
+    values: without the batch axis, (features,) or (height, width, channels) float32.
+    units: for a dense layer, how each unit came to its value; else empty.
     """
 
     layer: int

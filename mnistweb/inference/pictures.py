@@ -40,6 +40,8 @@ def prepare(
         limit = {} if max_pixels is None else {"max_pixels": max_pixels}
         picture = decode_image(bytes(picture), **limit)
     if not as_it_is:
+        if not isinstance(picture, Image.Image):
+            _check_range(np.asarray(picture))
         return preprocess(picture, keep_steps=keep_steps)
     pixels = mnist_pixels(np.asarray(picture.convert("L")) if isinstance(picture, Image.Image) else picture)
     return Preprocessed(
@@ -63,20 +65,26 @@ def mnist_pixels(values: ArrayLike) -> NDArray[np.float32]:
         raise PixelsError(
             f"got pixels of shape {array.shape}; wanted are {SIDE * SIDE} numbers or {SIDE} rows of {SIDE}"
         )
-    if array.dtype.kind not in "fiu":
-        raise PixelsError(f"got pixels of type {array.dtype}; wanted are numbers from 0 to 1")
+    lowest, highest = _check_range(array)
     if array.dtype == np.uint8:
-        array = array / 255
-    flat = array.reshape(-1)
-    lowest, highest = flat.min(), flat.max()
-    if not (lowest >= 0 and highest <= 1):  # NaN compares false, so it is caught here too
-        index = int(np.flatnonzero(~((flat >= 0) & (flat <= 1)))[0])
-        raise PixelsError(
-            f"pixel {index} is {flat[index]:g}; wanted is a number from 0 (paper) to 1 (ink)", index
-        )
+        array, lowest, highest = array / 255, lowest / 255, highest / 255
     if highest - lowest < _BLANK_CONTRAST:
         raise BlankImageError("the picture is blank: its pixels are all the same")
-    return flat.astype(np.float32).reshape(SIDE, SIDE)
+    return array.astype(np.float32).reshape(SIDE, SIDE)
+
+
+def _check_range(array: NDArray[np.generic]) -> tuple[float, float]:
+    """The smallest and the largest value. Raises PixelsError for what is neither uint8 nor from 0 to 1."""
+    if array.dtype.kind not in "fiu":
+        raise PixelsError(f"got pixels of type {array.dtype}; wanted are numbers from 0 to 1")
+    if array.size == 0:
+        raise PixelsError(f"got pixels of shape {array.shape}, that is none at all")
+    lowest, highest = float(array.min()), float(array.max())
+    if array.dtype != np.uint8 and not (lowest >= 0 and highest <= 1):  # written so that NaN is caught too
+        flat = array.reshape(-1)
+        index = int(np.flatnonzero(~((flat >= 0) & (flat <= 1)))[0])
+        raise PixelsError(f"pixel {index} is {flat[index]:g}; wanted is a number from 0 to 1", index)
+    return lowest, highest
 
 
 def _ink_box(pixels: NDArray[np.float32]) -> tuple[int, int, int, int]:

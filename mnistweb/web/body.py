@@ -21,7 +21,7 @@ class Request(flask.Request):
 def check_framing() -> None:
     """Refuse a body of unknown or too great a length, or a compressed one. Runs before every request.
 
-    Without a Content-Length a server would read up to its limit and stop in silence, and half a body looks whole.
+    Without a Content-Length a server would read up to its limit and stop in silence, and half looks whole.
     """
     if request.routing_exception is not None:
         return  # no such route, or a wrong method: that is the better answer

@@ -51,7 +51,7 @@ class PixelBudget:
         self._left: int = current_app.config["MAX_REQUEST_PIXELS"]
 
     def spend(self, data: bytes) -> int:
-        """Count a picture file; returns the most pixels it may have. Raises ProblemError when none are left."""
+        """Count a picture file; returns the most pixels it may have. ProblemError when none are left."""
         pixels = _pixel_count(data)
         if pixels <= self._each and pixels > self._left:
             limit = current_app.config["MAX_REQUEST_PIXELS"]
@@ -152,10 +152,10 @@ def decode_base64(text: str) -> bytes:
 
 
 def as_array(numbers: list[float | list[float]]) -> np.ndarray:
-    """784 numbers, or 28 rows of 28, as (784,) or (28, 28) float64. Raises PixelsError."""
+    """784 numbers, or 28 rows of 28, as (28, 28) float64. Raises PixelsError."""
     if len(numbers) == 28 * 28:
         if not any(isinstance(each, list) for each in numbers):
-            return np.array(numbers, np.float64)
+            return np.array(numbers, np.float64).reshape(28, 28)
         raise PixelsError("some of the 784 values are lists; wanted are 784 numbers or 28 rows of 28")
     if len(numbers) != 28:
         raise PixelsError(f"got {len(numbers):,} values; wanted are 784 numbers or 28 rows of 28")

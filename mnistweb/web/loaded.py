@@ -18,7 +18,7 @@ _KEY = "mnistweb.models"
 
 
 def load_models(app: Flask) -> None:
-    """Load the weights. Raises WeightsError for a broken file, UnknownModelError when DEFAULT_MODEL is none."""
+    """Load the weights. Raises WeightsError for a broken file, UnknownModelError for DEFAULT_MODEL."""
     folders = app.config["WEIGHTS_FOLDERS"] or [shipped_weights_folder(), instance_folder()]
     app.extensions[_KEY] = ModelRegistry.load_folders(folders, default=app.config["DEFAULT_MODEL"])
 

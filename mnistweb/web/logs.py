@@ -35,9 +35,7 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         facts = getattr(record, "facts", None)
         if facts is not None:
-            record.msg = " ".join(
-                str(value) for name, value in facts.items() if name != "id" and value is not None
-            )
+            record.msg = " ".join(str(value) for name, value in facts.items() if name != "id")
             record.args = ()
         return super().format(record)
 
