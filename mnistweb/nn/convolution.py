@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -29,7 +29,7 @@ class Conv2D(Layer):
 
         outputs     = columns(padded) @ weight + bias
         grad_weight = columns(padded).T @ grad_output
-        grad_inputs = columns(grad_output, spread by stride and padded by k - 1) @ flipped weight
+        grad_inputs = columns(grad_output, spread by stride and padded by k - 1) @ turned weight
 
     Takes (N, H, W, in_channels), gives (N, out_h, out_w, out_channels) with
     out_h = (H + 2 * padding - kernel_size) // stride + 1.
@@ -68,45 +68,56 @@ class Conv2D(Layer):
         self.grads = {name: np.zeros_like(param) for name, param in self.params.items()}
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
-        out_h, out_w, _ = self.output_shape(inputs.shape[1:])
+        out_h, out_w, out_channels = self.output_shape(inputs.shape[1:])
+        # Only training writes into the layer's own arrays, so that threads can share it for inference.
+        empty = self.reuse if training else _fresh
         padded = self._padded(inputs)
         if training:
             self.cache["padded"] = padded
-        outputs = np.empty((len(inputs), out_h, out_w, self.out_channels), inputs.dtype)
-        kernels = self.params["weight"].reshape(-1, self.out_channels)  # (k * k * C, O)
-        for part, columns in _columns(padded, self.kernel_size, self.stride):
-            rows = outputs[part].reshape(-1, self.out_channels)
+        outputs = empty("outputs", (len(inputs), out_h, out_w, out_channels), padded.dtype)
+        kernels = self.params["weight"].reshape(-1, out_channels)  # (k * k * C, O)
+        bias = self.params.get("bias")
+        for part, columns in _columns(self._windows(padded), empty):
+            rows = outputs[part].reshape(-1, out_channels)
             np.matmul(columns, kernels, out=rows)
-            if "bias" in self.params:
-                rows += self.params["bias"]
+            if bias is not None:
+                rows += bias
         return outputs
 
     def backward(self, grad_output: Array) -> Array | None:
         padded = self.remembered("padded")
-        grad_kernels = np.zeros_like(self.grads["weight"]).reshape(-1, self.out_channels)
-        for part, columns in _columns(padded, self.kernel_size, self.stride):
+        grad_output = np.ascontiguousarray(grad_output)
+        grad_kernels = self.grads["weight"].reshape(-1, self.out_channels)
+        grad_kernels[...] = 0
+        for part, columns in _columns(self._windows(padded), self.reuse):
             grad_kernels += columns.T @ grad_output[part].reshape(-1, self.out_channels)
-        self.grads["weight"][...] = grad_kernels.reshape(self.grads["weight"].shape)
         if "bias" in self.grads:
             np.sum(grad_output, axis=(0, 1, 2), out=self.grads["bias"])
         return self._input_gradient(grad_output, padded.shape) if self.needs_input_grad else None
 
     def _input_gradient(self, grad_output: Array, padded_shape: Shape) -> Array:
-        k, stride = self.kernel_size, self.stride
+        k, stride, rim = self.kernel_size, self.stride, self.padding
         n, height, width, channels = padded_shape
-        # Each input pixel collects from the windows that held it: a convolution of the gradient, spread out
-        # by the stride and padded by k - 1, with the kernels turned by 180 degrees.
-        spread = np.zeros((n, height + k - 1, width + k - 1, self.out_channels), grad_output.dtype)
-        _, out_h, out_w, _ = grad_output.shape
-        lines, pixels = (slice(k - 1, k - 1 + count * stride, stride) for count in (out_h, out_w))
-        spread[:, lines, pixels] = grad_output
-        p = self.padding
-        spread = spread[:, p : p + height + k - 1 - 2 * p, p : p + width + k - 1 - 2 * p]
-        turned = np.ascontiguousarray(self.params["weight"][::-1, ::-1].swapaxes(2, 3)).reshape(-1, channels)
-        grad_inputs = np.empty((n, height - 2 * p, width - 2 * p, channels), grad_output.dtype)
-        for part, columns in _columns(np.ascontiguousarray(spread), k, 1):
-            np.matmul(columns, turned, out=grad_inputs[part].reshape(-1, channels))
-        return grad_inputs
+        _, out_h, out_w, out_channels = grad_output.shape
+        # Along a line, an input pixel collects from the windows that held it: again a convolution, of the
+        # gradient spread out by the stride and padded by k - 1, with the kernel's line turned round.
+        spread = self.reuse("spread", (n, out_h, width + k - 1, out_channels), grad_output.dtype)
+        spread[...] = 0
+        spread[:, :, k - 1 : k - 1 + out_w * stride : stride] = grad_output
+        turned = self.params["weight"][:, ::-1].swapaxes(2, 3)  # (k, k, O, C)
+        turned = np.ascontiguousarray(turned).reshape(k, k * out_channels, channels)
+        grad_inputs = self.reuse("grad", padded_shape, grad_output.dtype)
+        grad_inputs[...] = 0
+        for part, columns in _columns(_line_windows(spread, 1, k), self.reuse):
+            # Across the lines, line i of the kernel looked at input line y * stride + i for output line y.
+            for i in range(k):
+                lines = grad_inputs[part, i : i + out_h * stride : stride]
+                lines += (columns @ turned[i]).reshape(lines.shape)
+        return np.ascontiguousarray(grad_inputs[:, rim : height - rim, rim : width - rim])
+
+    def _windows(self, padded: Array) -> Array:
+        """All windows, (N, out_h, out_w, k, k * C), as a view: nothing is copied yet."""
+        return _line_windows(padded, self.kernel_size, self.kernel_size, self.stride)
 
     def _padded(self, inputs: Array) -> Array:
         if self.padding == 0:
@@ -154,25 +165,39 @@ def window_counts(
     return (height - size) // stride + 1, (width - size) // stride + 1
 
 
-def _columns(pictures: Array, k: int, stride: int) -> Iterator[tuple[slice, Array]]:
-    """The windows of a few pictures after another, as rows of a matrix (few * out_h * out_w, k * k * C).
+def _line_windows(pictures: Array, lines: int, k: int, stride: int = 1) -> Array:
+    """Windows of ``lines`` x ``k`` pixels of contiguous pictures (N, H, W, C), as a view.
 
-    ``pictures`` (N, H, W, C) is contiguous. The matrix is used again: it holds until the next step.
+    In NHWC the k pixels of a window's line, with all their channels, lie side by side in memory, so the view
+    has shape (N, out_h, out_w, lines, k * C), and copying it copies long runs.
     """
     n, height, width, channels = pictures.shape
-    out_h, out_w = (height - k) // stride + 1, (width - k) // stride + 1
-    # In NHWC the k pixels of a window's line, with all their channels, lie side by side in memory.
-    by_picture, by_row, by_pixel, by_channel = pictures.strides
-    windows = np.ndarray(  # (N, out_h, out_w, k, k * C), a view: nothing is copied yet
-        (n, out_h, out_w, k, k * channels),
+    # Counted here and not taken from pictures.strides: NumPy leaves the stride of an axis of length 1 arbitrary.
+    by_channel = pictures.itemsize
+    by_pixel = channels * by_channel
+    by_line = width * by_pixel
+    by_picture = height * by_line
+    return np.ndarray(
+        (n, (height - lines) // stride + 1, (width - k) // stride + 1, lines, k * channels),
         pictures.dtype,
         pictures,
-        strides=(by_picture, by_row * stride, by_pixel * stride, by_row, by_channel),
+        strides=(by_picture, by_line * stride, by_pixel * stride, by_line, by_channel),
     )
-    step = max(1, min(n, _CHUNK_BYTES // (windows[:1].size * pictures.itemsize)))
-    columns = np.empty((step, *windows.shape[1:]), pictures.dtype)
-    for start in range(0, n, step):
-        part = slice(start, min(start + step, n))
+
+
+def _columns(windows: Array, empty: Callable[..., Array]) -> Iterator[tuple[slice, Array]]:
+    """The windows (N, out_h, out_w, lines, k * C) of a few pictures after another, copied out as the rows of a
+    matrix (few * out_h * out_w, lines * k * C). The matrix is used again: it holds until the next step.
+    """
+    n, *shape = windows.shape
+    few = max(1, min(n, _CHUNK_BYTES // (windows[:1].size * windows.itemsize)))
+    columns = empty("columns", (few, *shape), windows.dtype)
+    for start in range(0, n, few):
+        part = slice(start, min(start + few, n))
         filled = columns[: part.stop - start]
         np.copyto(filled, windows[part])
-        yield part, filled.reshape(-1, k * k * channels)
+        yield part, filled.reshape(-1, shape[-2] * shape[-1])
+
+
+def _fresh(name: str, shape: Shape, dtype: Any) -> Array:
+    return np.empty(shape, dtype)

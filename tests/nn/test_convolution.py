@@ -240,3 +240,11 @@ def test_sizes_that_make_no_sense_are_refused(wrong):
 def test_backward_without_forward_is_refused():
     with pytest.raises(TrainingError, match="Conv2D"):
         Conv2D(1, 1, 3, rng=np.random.default_rng(0)).backward(np.zeros((1, 3, 3, 1), np.float32))
+
+
+def test_an_axis_added_by_indexing_changes_no_output():
+    # NumPy gives such an axis the stride 0, which once went into the windows.
+    pictures = np.random.default_rng(0).random((3, 9, 8), dtype=np.float32)
+    layer = Conv2D(1, 2, 3, rng=np.random.default_rng(1))
+    plain = layer.forward(pictures.reshape(3, 9, 8, 1))
+    np.testing.assert_array_equal(layer.forward(pictures[..., np.newaxis]), plain)
