@@ -1,10 +1,11 @@
-"""PNG and JPEG files are chains of labelled pieces; here they are walked and cleaned before a decoder sees them.
+"""PNG and JPEG files are chains of labelled pieces; here they are walked and cleaned before they are decoded.
 
-The walk gives the picture's size before anything is decoded, finds damage that decoders overlook, and drops
-everything but the picture itself (text, colour profiles, thumbnails, animation), so that no bomb or broken
-metadata can reach the decoder. The EXIF orientation is kept as a number.
+The walk tells the picture's size before anything is unpacked, finds damage that decoders overlook, and drops
+all but the picture itself (text, colour profiles, thumbnails), so that neither a bomb nor broken metadata can
+reach the decoder. The EXIF orientation is kept as a number.
 
-Sources: PNG (W3C Recommendation, third edition), section 5; JPEG (ITU-T T.81), annex B; Exif 2.32, section 4.6.
+Sources: PNG (W3C Recommendation, third edition), section 5; JPEG (ITU-T T.81), annex B; Exif 2.32, chapter
+4.6.
 """
 
 from __future__ import annotations
@@ -12,18 +13,22 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mnistweb.imaging.errors import BrokenImageError, UnsupportedImageError
+from mnistweb.imaging.errors import BrokenImageError, ImageTooLargeError, UnsupportedImageError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 
+_MAX_PIECES = 50_000  # chunks or segments; the largest pictures have some 10,000
 _MAX_UNPACKED_TEXT = 1 << 20  # bytes; honest texts and colour profiles are far smaller
-_MAX_JPEG_SCANS = 64  # a progressive picture has about 10; each costs a pass over all pixels, however short it is
+# A JPEG in several scans is held in memory whole, two bytes a sample, and each scan is a pass over all of it.
+_MAX_SAMPLES_HELD = 80_000_000
+_MAX_SAMPLES_PASSED = 1_200_000_000  # about two seconds
 
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-_JPEG_KEPT_APPS = (0xE0, 0xEE)  # JFIF and Adobe say how the colours are stored
+_JPEG_METADATA = frozenset({*range(0xE0, 0xF0), 0xFE}) - {0xE0, 0xEE}  # JFIF and Adobe tell of the colours
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _JPEG_START_OF_SCAN = re.compile(rb"\xff+\xda")
@@ -31,10 +36,8 @@ _JPEG_START_OF_SCAN = re.compile(rb"\xff+\xda")
 
 @dataclass(frozen=True)
 class Container:
-    """A picture file taken apart: `data` holds nothing but the picture; `orientation` is 1 to 8 as EXIF has it."""
+    """A picture file taken apart: `data` holds nothing but the picture, `orientation` is EXIF's, 1 to 8."""
 
-    width: int
-    height: int
     orientation: int
     data: bytes
 
@@ -44,126 +47,141 @@ def png_size(data: bytes) -> tuple[int, int]:
     if len(data) < 33 or data[8:16] != b"\0\0\0\rIHDR":
         raise BrokenImageError("the PNG is cut off or damaged: it does not begin with its header")
     width, height = struct.unpack_from(">II", data, 16)
-    if not width or not height:
-        raise BrokenImageError(f"the PNG is damaged: it claims a size of {width}x{height} pixels")
-    return width, height
+    return _plausible("PNG", width, height)
 
 
 def open_png(data: bytes) -> Container:
     """Walk all chunks of a PNG, check their checksums, and keep those that make the picture.
 
-    Raises BrokenImageError for damage or a text that unpacks to more than 1 MB, and UnsupportedImageError
-    for an animation. Bytes after the end are ignored, as PNG readers do.
+    Bytes after the end are ignored, as PNG readers do. Raises BrokenImageError for damage and for texts that
+    unpack to more than 1 MB, UnsupportedImageError for an animation.
     """
-    width, height = png_size(data)
-    view = memoryview(data)
     kept: list[bytes | memoryview] = [PNG_SIGNATURE]
     orientation = 1
-    position, kind = len(PNG_SIGNATURE), b""
-    while kind != b"IEND":
-        if position + 12 > len(data):
-            raise BrokenImageError("the PNG is cut off: it ends before its end chunk")
-        length = int.from_bytes(view[position : position + 4])
-        kind = data[position + 4 : position + 8]
-        end = position + 12 + length
-        if end > len(data):
-            raise BrokenImageError(
-                f"the PNG is cut off or damaged: a chunk claims {length} bytes, {len(data) - position - 12} are left"
-            )
-        body = view[position + 8 : end - 4]
-        if zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
-            raise BrokenImageError("the PNG is damaged: a chunk does not match its checksum")
+    text_left = _MAX_UNPACKED_TEXT
+    for kind, chunk in _png_chunks(data):
+        body = chunk[8:-4]
         if kind in _PNG_KEPT:
-            kept.append(view[position:end])
+            kept.append(chunk)
         elif kind == b"acTL":
-            raise UnsupportedImageError("an animated PNG was sent; a still PNG or JPEG is wanted")
+            raise UnsupportedImageError("an animated PNG was sent; a still PNG or JPEG picture is wanted")
         elif kind in (b"zTXt", b"iCCP", b"iTXt"):
-            _refuse_bomb(kind, bytes(body))
+            text_left -= _unpacked_length(kind, bytes(body), text_left + 1)
+            if text_left < 0:
+                raise BrokenImageError(f"the PNG carries packed texts of over {_MAX_UNPACKED_TEXT:,} bytes")
         elif kind == b"eXIf":
             orientation = _exif_orientation(bytes(body))
-        position = end
-    return Container(width, height, orientation, b"".join(kept))
+    return Container(orientation, b"".join(kept))
 
 
-def _refuse_bomb(kind: bytes, body: bytes) -> None:
-    """Raise BrokenImageError when the packed part of a text or profile chunk unpacks to more than 1 MB."""
-    head, _, rest = body.partition(b"\0")
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield (kind, whole chunk) up to and with the end chunk; a chunk is length, kind, body and checksum."""
+    view = memoryview(data)
+    position = len(PNG_SIGNATURE)
+    for _ in range(_MAX_PIECES):
+        left = len(data) - position - 12
+        if left < 0:
+            raise BrokenImageError("the PNG is cut off: it ends before its end chunk")
+        length = int.from_bytes(view[position : position + 4])
+        if length > left:
+            raise BrokenImageError(f"the PNG is cut off: a chunk claims {length} bytes, {left} are left")
+        chunk = view[position : position + 12 + length]
+        if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:]):
+            raise BrokenImageError("the PNG is damaged: a chunk does not match its checksum")
+        kind = bytes(chunk[4:8])
+        yield kind, chunk
+        if kind == b"IEND":
+            return
+        position += len(chunk)
+    raise BrokenImageError(f"the PNG has more than {_MAX_PIECES:,} chunks")
+
+
+def _unpacked_length(kind: bytes, body: bytes, most: int) -> int:
+    """The length, at most `most`, of what is packed in a text or colour profile chunk."""
+    packed = body.partition(b"\0")[2][1:]  # after the keyword and the method, in iTXt the flag "is packed"
     if kind == b"iTXt":
-        if rest[:1] != b"\1":
-            return  # not packed
-        rest = rest[1:].split(b"\0", 2)[-1]  # language tag and translated keyword come first
+        packed = packed[1:].split(b"\0", 2)[-1]  # after the method, the language and the translated keyword
     try:
-        unpacked = zlib.decompressobj().decompress(rest[1:], _MAX_UNPACKED_TEXT + 1)
+        return len(zlib.decompressobj().decompress(packed, most))
     except zlib.error:
-        return  # a text that nobody reads may be broken
-    if len(unpacked) > _MAX_UNPACKED_TEXT:
-        raise BrokenImageError(f"the PNG carries a packed text of more than {_MAX_UNPACKED_TEXT} bytes")
+        return 0  # not packed, or broken: nobody reads it
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:
     """(width, height) from the JPEG's frame header. Raises BrokenImageError when there is none."""
-    for marker, _, body in _jpeg_segments(data):
-        if marker in _JPEG_FRAMES:
-            if len(body) < 6:
-                break
-            height, width = struct.unpack_from(">HH", body, 1)
-            if not width or not height:
-                raise BrokenImageError(f"the JPEG is damaged: it claims a size of {width}x{height} pixels")
-            return width, height
-    raise BrokenImageError("the JPEG is cut off or damaged: it has no frame header")
+    width, height, _ = _jpeg_frame(data)
+    return _plausible("JPEG", width, height)
 
 
 def open_jpeg(data: bytes) -> Container:
     """Walk the segments of a JPEG up to its first scan and keep those that make the picture.
 
-    Raises BrokenImageError for damage, and for more scans than any encoder writes.
+    Raises BrokenImageError for damage, ImageTooLargeError when its many scans would take too much memory or
+    time.
     """
-    width, height = jpeg_size(data)
     orientation = 1
     kept: list[bytes | memoryview] = [b"\xff\xd8"]
-    scan = 0
+    scan = len(data)
     for marker, position, body in _jpeg_segments(data):
         if marker == 0xDA:
             scan = position
-            break
-        if marker == 0xE1 and bytes(body[:6]) == b"Exif\0\0":
+        elif marker == 0xE1 and bytes(body[:6]) == b"Exif\0\0":
             orientation = _exif_orientation(bytes(body[6:]))
-        is_metadata = 0xE0 <= marker <= 0xEF or marker == 0xFE
-        if marker in _JPEG_KEPT_APPS or not is_metadata:
+        elif marker not in _JPEG_METADATA:
             kept += [bytes((0xFF, marker)), (len(body) + 2).to_bytes(2), body]
-    if not scan:
-        raise BrokenImageError("the JPEG is cut off: it ends before the picture begins")
-    # Within a scan 0xFF is always followed by 0 or a restart marker, so each match is a true scan.
-    if sum(1 for _ in _JPEG_START_OF_SCAN.finditer(data, scan)) > _MAX_JPEG_SCANS:
-        raise BrokenImageError(f"the JPEG has more than {_MAX_JPEG_SCANS} scans")
+    _refuse_costly_scans(data, scan)
     kept.append(memoryview(data)[scan:])
-    return Container(width, height, orientation, b"".join(kept))
+    return Container(orientation, b"".join(kept))
 
 
-def _jpeg_segments(data: bytes):  # type: ignore[no-untyped-def]
-    """Yield (marker, position, body without its length) for each segment up to and with the first scan's header."""
+def _refuse_costly_scans(data: bytes, first_scan: int) -> None:
+    # Within a scan 0xFF is always followed by 0 or a restart marker, so each match is a true scan.
+    scans = sum(1 for _ in _JPEG_START_OF_SCAN.finditer(data, first_scan))
+    width, height, layers = _jpeg_frame(data)
+    samples = width * height * layers
+    if scans > 1 and (samples > _MAX_SAMPLES_HELD or samples * scans > _MAX_SAMPLES_PASSED):
+        raise ImageTooLargeError(
+            f"the JPEG has {width}x{height} pixels of {layers} colours in {scans} scans, more than is taken;"
+            " save it without progressive coding"
+        )
+
+
+def _jpeg_frame(data: bytes) -> tuple[int, int, int]:
+    """(width, height, colours) as the frame header has them."""
+    for marker, _, body in _jpeg_segments(data):
+        if marker in _JPEG_FRAMES and len(body) >= 6:
+            height, width, layers = struct.unpack_from(">HHB", body, 1)
+            return width, height, layers
+    raise BrokenImageError("the JPEG is damaged: it has no frame header")
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, memoryview]]:
+    """Yield (marker, position, body without its length) up to and with the header of the first scan."""
     view = memoryview(data)
     position = 2
-    while position + 4 <= len(data):
+    for _ in range(_MAX_PIECES):
+        if position + 4 > len(data) or data[position + 1] == 0xD9:
+            raise BrokenImageError("the JPEG is cut off: it ends before the picture begins")
         if data[position] != 0xFF:
             raise BrokenImageError("the JPEG is damaged: a segment does not begin with a marker")
         marker = data[position + 1]
-        if marker == 0xFF:  # padding
-            position += 1
+        if marker == 0xFF or marker in _JPEG_WITHOUT_LENGTH:
+            position += 1 if marker == 0xFF else 2  # padding before a marker; a marker alone
             continue
-        if marker in _JPEG_WITHOUT_LENGTH:
-            position += 2
-            continue
-        if marker == 0xD9:
-            break
-        length = int.from_bytes(view[position + 2 : position + 4])
-        if length < 2 or position + 2 + length > len(data):
+        end = position + 2 + int.from_bytes(view[position + 2 : position + 4])
+        if not position + 4 <= end <= len(data):
             raise BrokenImageError("the JPEG is cut off or damaged: a segment is longer than what is left")
-        yield marker, position, view[position + 4 : position + 2 + length]
+        yield marker, position, view[position + 4 : end]
         if marker == 0xDA:
             return
-        position += 2 + length
-    raise BrokenImageError("the JPEG is cut off: it ends before the picture begins")
+        position = end
+    raise BrokenImageError(f"the JPEG has more than {_MAX_PIECES:,} segments")
+
+
+def _plausible(kind: str, width: int, height: int) -> tuple[int, int]:
+    if not width or not height:
+        raise BrokenImageError(f"the {kind} is damaged: it claims a size of {width}x{height} pixels")
+    return width, height
 
 
 def _exif_orientation(tiff: bytes) -> int:

@@ -1,7 +1,7 @@
-"""From the bytes of a file to a picture: only still PNG and JPEG, recognised by their content and never by a name.
+"""From the bytes of a file to a picture: only still PNG and JPEG, known by their content and never by a name.
 
-The size is known and judged before anything is decoded, large pictures come back reduced, and whatever is wrong
-with the bytes becomes an ImageError.
+The size is judged before anything is decoded, large pictures come back reduced, and whatever is wrong with
+the bytes becomes an ImageError.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
@@ -23,7 +23,7 @@ from mnistweb.imaging.errors import (
 
 MAX_PIXELS = 25_000_000  # telephones make 12 and 24 megapixels
 MIN_SIDE = 8  # pixels; the smallest scans of digits in use are 8x8
-REDUCED_SIDE = 800  # pixels; larger pictures are reduced by whole factors, their longer side stays at least this
+REDUCED_SIDE = 800  # pixels that the longer side keeps at least when a large picture is reduced
 
 _BAND = 1 << 20  # pixels converted at a time, so that the memory needed stays near the decoder's own
 
@@ -64,19 +64,22 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     data: the whole file. max_pixels: the largest width x height that is taken.
 
     Returns a picture of mode L, LA, RGB or RGBA with 8 bits a channel, turned upright as its EXIF orientation
-    says. 16-bit greys are scaled, palettes and CMYK converted. When the longer side has at least
-    2 * REDUCED_SIDE pixels the picture is reduced by averaging, its longer side staying at least REDUCED_SIDE.
+    says. 16-bit greys are scaled, palettes and CMYK converted. From twice REDUCED_SIDE on, the picture is
+    reduced by averaging.
 
-    Raises UnsupportedImageError for anything but a still PNG or JPEG, ImageTooLargeError and ImageTooSmallError
-    by the size in the header, before any decoding, and BrokenImageError when the bytes are damaged.
+    Raises UnsupportedImageError for anything but a still PNG or JPEG (also for an animated PNG),
+    ImageTooLargeError and ImageTooSmallError by the size in the header, before any decoding, and
+    BrokenImageError when the bytes are damaged.
     """
-    data = bytes(data)
+    reader: type[ImageFile.ImageFile]
     if data.startswith(containers.PNG_SIGNATURE):
         _check_size(containers.png_size(data), max_pixels)
-        container, reader = containers.open_png(data), PngImageFile
+        container = containers.open_png(data)
+        reader = PngImageFile
     elif data.startswith(containers.JPEG_SIGNATURE):
         _check_size(containers.jpeg_size(data), max_pixels)
-        container, reader = containers.open_jpeg(data), JpegImageFile
+        container = containers.open_jpeg(data)
+        reader = JpegImageFile
     else:
         raise UnsupportedImageError(f"{looks_like(data)} was sent; a PNG or JPEG picture is wanted")
     try:
@@ -99,7 +102,8 @@ def looks_like(data: bytes) -> str:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "a WebP picture"
     if data[4:8] == b"ftyp":
-        return "a HEIC or AVIF picture" if data[8:12] in (b"heic", b"heix", b"mif1", b"avif", b"avis") else "a video"
+        pictures = (b"heic", b"heix", b"mif1", b"avif", b"avis")
+        return "a HEIC or AVIF picture" if data[8:12] in pictures else "a video"
     for head, name in _WRITTEN_HEADS:
         if data.startswith(head):
             return name
@@ -112,7 +116,7 @@ def looks_like(data: bytes) -> str:
         return "an XML or HTML file"
     if data[0] == 0x80 and data[1:2] <= b"\x05":
         return "a Python pickle"
-    if start and all(byte >= 32 or byte in (9, 10, 13) for byte in data[:512]) and 127 not in data[:512]:
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in data[:512]):
         return "a text"
     return "a file of an unknown kind"
 
@@ -154,8 +158,7 @@ def _plain(image: Image.Image) -> Image.Image:
     if "transparency" in image.info:  # one colour, or some of the palette's, is see-through
         return image.convert("RGBA")
     if image.mode in ("L", "LA", "RGB", "RGBA"):
-        image.load()
-        return image.copy() if isinstance(image, PngImageFile | JpegImageFile) else image
+        return image.crop((0, 0, *image.size))  # a copy that has let go of the file
     return image.convert({"1": "L"}.get(image.mode, "RGB"))
 
 

@@ -1,0 +1,265 @@
+"""Only still PNG and JPEG pictures come in, in every mode they have; everything else is refused in words."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import tracemalloc
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from mnistweb.imaging.decode import MAX_PIXELS, decode_image
+from mnistweb.imaging.errors import (
+    BrokenImageError,
+    ImageError,
+    ImageTooLargeError,
+    ImageTooSmallError,
+    UnsupportedImageError,
+)
+from tests.imaging.pictures import (
+    drawn_seven,
+    jpeg,
+    png,
+    png_header,
+    png_of_chunks,
+    with_chunk_before_data,
+)
+
+SEVEN = drawn_seven(64, 6)
+
+
+def grey(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("L")).astype(int)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "P"])
+def test_png_of_every_mode_shows_the_same_picture(mode):
+    decoded = decode_image(png(Image.fromarray(SEVEN).convert("RGB").convert(mode)))
+    assert decoded.mode in ("L", "LA", "RGB", "RGBA")
+    assert np.abs(grey(decoded) - SEVEN).mean() < (12 if mode == "1" else 1)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_jpeg_of_every_mode_shows_the_same_picture(mode):
+    decoded = decode_image(jpeg(Image.fromarray(SEVEN).convert("RGB").convert(mode), quality=95))
+    assert decoded.mode == ("L" if mode == "L" else "RGB")
+    assert np.abs(grey(decoded) - SEVEN).mean() < 3
+
+
+def test_16_bit_grey_is_scaled_not_clipped():
+    values = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    assert np.array_equal(grey(decode_image(png(values))), np.round(values / 257).astype(int))
+
+
+def test_16_bit_grey_with_a_see_through_value_keeps_it_see_through():
+    values = np.full((16, 16), 40000, np.uint16)
+    values[:8] = 1000
+    transparent = with_chunk_before_data(png(values), b"tRNS", struct.pack(">H", 1000))
+    decoded = decode_image(transparent)
+    assert decoded.mode == "LA"
+    assert decoded.getpixel((0, 0)) == (4, 0)
+    assert decoded.getpixel((0, 15)) == (156, 255)
+
+
+def test_palette_with_transparency_becomes_rgba():
+    picture = Image.fromarray((SEVEN > 127).astype(np.uint8))
+    picture.putpalette([200, 10, 10, 0, 0, 0])
+    decoded = decode_image(png(picture, transparency=b"\xff\x00"))
+    assert decoded.mode == "RGBA"
+    assert decoded.getpixel((0, 0))[3] == 0
+    assert decoded.getpixel((32, 16)) == (200, 10, 10, 255)
+
+
+def test_one_see_through_colour_of_rgb_becomes_rgba():
+    decoded = decode_image(png(Image.new("RGB", (16, 16), (1, 2, 3)), transparency=(1, 2, 3)))
+    assert decoded.getpixel((5, 5)) == (1, 2, 3, 0)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("save", [png, jpeg])
+def test_exif_orientation_is_applied(orientation, save):
+    marked = np.full((40, 60), 255, np.uint8)
+    marked[:8, :24] = 0
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = save(marked, exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    assert np.array_equal(grey(decode_image(data)), grey(upright))
+
+
+def test_orientation_6_turns_the_first_row_into_the_right_column():
+    marked = np.full((40, 60), 255, np.uint8)
+    marked[0] = 0
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    decoded = grey(decode_image(png(marked, exif=exif)))
+    assert decoded.shape == (60, 40)
+    assert not decoded[:, -1].any()
+
+
+@pytest.mark.parametrize("exif", [b"", b"II*\0", b"MM\0*\0\0\0\x08\xff\xff", b"II*\0\xff\xff\xff\xff\0\0", b"x" * 99])
+def test_broken_exif_leaves_the_picture_as_it_is(exif):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert decode_image(with_chunk_before_data(png(SEVEN), b"eXIf", exif)).size == (64, 64)
+        body = b"Exif\0\0" + exif
+        sound = jpeg(SEVEN)
+        marked = sound[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + sound[2:]
+        assert decode_image(marked).size == (64, 64)
+
+
+def test_a_large_photograph_comes_back_reduced():
+    assert decode_image(jpeg(Image.new("RGB", (4000, 3000), "grey"))).size == (1000, 750)
+    assert decode_image(png(Image.new("L", (4000, 3000), "grey"))).size == (800, 600)
+
+
+def test_reducing_in_bands_equals_reducing_at_once():
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (1801, 1703, 3), dtype=np.uint8))
+    assert np.array_equal(np.asarray(decode_image(png(picture, compress_level=1))), np.asarray(picture.reduce(2)))
+
+
+@pytest.mark.parametrize(("width", "height"), [(30000, 30000), (10000, 10000), (9400, 9400), (2**31, 2**31)])
+def test_too_many_pixels_are_refused_before_any_decoding(width, height):
+    header_alone = png_of_chunks(png_header(width, height, depth=1), (b"IDAT", b""), (b"IEND", b""))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ImageTooLargeError, match=f"{width}x{height}"):
+            decode_image(header_alone)
+
+
+def test_too_many_pixels_of_a_jpeg_are_refused_before_any_decoding():
+    data = bytearray(jpeg(SEVEN))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 60000, 60000)
+    with pytest.raises(ImageTooLargeError, match="60000x60000"):
+        decode_image(bytes(data))
+
+
+def test_the_limit_of_pixels_can_be_set():
+    with pytest.raises(ImageTooLargeError, match="at most 4,095"):
+        decode_image(png(SEVEN), max_pixels=4095)
+    assert decode_image(png(SEVEN), max_pixels=4096).size == (64, 64)
+
+
+def test_a_picture_of_the_largest_size_takes_less_than_200_megabytes():
+    side = int(MAX_PIXELS**0.5)
+    data = png(Image.new("L", (side, side), 77), compress_level=1)
+    tracemalloc.start()  # sees NumPy's memory; Pillow's own is the picture, one byte a pixel
+    assert decode_image(data).getpixel((0, 0)) == 77
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak + side * side < 200_000_000
+
+
+def test_a_jpeg_of_too_many_scans_is_refused():
+    data = jpeg(Image.new("RGB", (640, 480)), progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    with pytest.raises(ImageTooLargeError, match="scans"):
+        decode_image(data[:-2] + scan * 2000 + data[-2:])
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 5000), (5000, 1), (7, 28)])
+def test_pictures_too_small_for_a_digit_are_refused(width, height):
+    with pytest.raises(ImageTooSmallError, match=f"{width}x{height}"):
+        decode_image(png(Image.new("L", (width, height))))
+
+
+@pytest.mark.parametrize("save", [png, jpeg])
+def test_a_file_cut_off_anywhere_is_broken_or_unsupported(save):
+    data = save(SEVEN)
+    for end in range(8, len(data) - (0 if save is png else 2)):
+        with pytest.raises(BrokenImageError):
+            decode_image(data[:end])
+
+
+def test_every_flipped_bit_of_a_png_is_noticed():
+    data = png(drawn_seven(16, 2))
+    for place in range(8, len(data)):
+        damaged = bytearray(data)
+        damaged[place] ^= 1 << place % 8
+        with pytest.raises((BrokenImageError, ImageTooLargeError, ImageTooSmallError)):
+            decode_image(bytes(damaged))
+
+
+def test_too_little_picture_data_is_broken():
+    short = png_of_chunks(png_header(64, 64), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b""))
+    with pytest.raises(BrokenImageError, match="cannot be decoded"):
+        decode_image(short)
+
+
+@pytest.mark.parametrize("head", [b"a\0\0", b"a\0\1\0en\0a\0"])
+def test_a_text_bomb_is_broken(head):
+    bomb = zlib.compress(b"\0" * 64_000_000, 9)
+    data = with_chunk_before_data(png(SEVEN), b"zTXt" if len(head) == 3 else b"iTXt", head + bomb)
+    tracemalloc.start()
+    with pytest.raises(BrokenImageError, match="packed text"):
+        decode_image(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+def test_many_small_text_bombs_are_broken_together():
+    data = png(SEVEN)
+    for _ in range(3):
+        data = with_chunk_before_data(data, b"iCCP", b"a\0\0" + zlib.compress(b"\0" * 500_000))
+    with pytest.raises(BrokenImageError, match="packed text"):
+        decode_image(data)
+
+
+def test_texts_and_colour_profiles_of_an_honest_size_are_ignored():
+    data = with_chunk_before_data(png(SEVEN), b"zTXt", b"Title\0\0" + zlib.compress(b"a seven"))
+    data = with_chunk_before_data(data, b"iTXt", b"Title\0\0\0en\0\0plain")
+    assert np.array_equal(grey(decode_image(data)), SEVEN)
+
+
+def test_a_script_after_the_end_is_ignored():
+    assert np.array_equal(grey(decode_image(png(SEVEN) + b"<script>alert(1)</script>")), SEVEN)
+
+
+def test_an_animated_png_is_unsupported():
+    frames = [Image.new("L", (16, 16), shade) for shade in (0, 255)]
+    data = png(frames[0], save_all=True, append_images=frames[1:])
+    with pytest.raises(UnsupportedImageError, match="animated"):
+        decode_image(data)
+
+
+def saved_as(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"", "an empty file"),
+        (saved_as("GIF"), "a GIF"),
+        (saved_as("WEBP"), "a WebP"),
+        (saved_as("TIFF"), "a TIFF"),
+        (saved_as("BMP"), "a BMP"),
+        (saved_as("EPS"), "an EPS"),
+        (saved_as("ICO"), "an icon"),
+        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG"),
+        (b"\n<!DOCTYPE html><title>x</title>", "an HTML page"),
+        (b"PK\x03\x04rest", "a ZIP archive"),
+        (pickle.dumps({"a": 1}), "a Python pickle"),
+        (b"\0\0\0\x18ftypheic", "a HEIC"),
+        (b"just words", "a text"),
+        (bytes(range(128, 256)), "a file of an unknown kind"),
+    ],
+)
+def test_other_content_is_named_and_unsupported(data, name):
+    with pytest.raises(UnsupportedImageError, match=f"^{name}.* was sent; a PNG or JPEG picture is wanted"):
+        decode_image(data)
+
+
+def test_the_errors_are_value_errors_with_codes_of_their_own():
+    kinds = ImageError.__subclasses__()
+    assert issubclass(ImageError, ValueError)
+    assert len({kind.code for kind in kinds}) == len(kinds) >= 5
