@@ -1,4 +1,8 @@
-"""Reading and writing weights: our own files, a pickle reader that runs no code, importers and exporters."""
+"""Reading and writing weights: our own files, a pickle reader that runs no code, importers and exporters.
+
+`mnistweb.weights.importers` and `mnistweb.weights.exporters` are not loaded with it: a server does
+not need them.
+"""
 
 from mnistweb.weights.document import SavedModel
 from mnistweb.weights.errors import WeightsError
