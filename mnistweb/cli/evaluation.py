@@ -1,4 +1,4 @@
-"""`mnistweb evaluate`, `confusion` and `plot`: how good the models are, what they confuse, how they got there."""
+"""`mnistweb evaluate`, `confusion` and `plot`: how good models are, what they confuse, how they got there."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -33,8 +34,8 @@ def predict(images: tuple[str, ...], model: str | None, as_is: bool, as_json: bo
     failed = False
     for name in images:
         try:
-            data = click.get_binary_stream("stdin").read() if name == "-" else Path(name).read_bytes()
-            found = classifier.predict(data, preprocess=not as_is)
+            content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            found = classifier.predict(content, preprocess=not as_is)
         except (ImageError, InferenceError, OSError) as problem:
             reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else problem
             click.echo(f"{name}: {reason}", err=True)
@@ -107,9 +108,9 @@ def models(as_json: bool) -> None:
 
 
 def ascii_art(pixels: np.ndarray) -> str:
-    """A picture (28, 28) in [0, 1], ink bright, as lines of characters; two pixels high and one wide each.
+    """A picture (28, 28) in [0, 1], ink bright, as lines of characters; each two pixels high and one wide.
 
-    Characters are about twice as high as wide, so the proportions stay. Empty lines at top and bottom are left out.
+    Characters are about twice as high as wide, so the proportions stay. Empty lines at either end go.
     """
     halved = pixels.reshape(14, 2, 28).mean(axis=1)  # (14, 28)
     levels = np.minimum((halved * len(_SHADES)).astype(int), len(_SHADES) - 1)

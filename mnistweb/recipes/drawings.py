@@ -1,7 +1,7 @@
-"""Pen strokes as people would have drawn them on the paint screen, in MNIST form, for training and for choosing.
+"""Pen strokes as people would have drawn them on the paint screen, brought into MNIST form.
 
-The canvas picture goes through the same preprocessing that serves requests, so the network learns from exactly
-what it will be asked about.
+The canvas picture goes through the same preprocessing that serves requests, so the network learns from
+exactly what it will be asked about.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from PIL import Image
 
 from mnistweb.data.strokes import warp_strokes
 from mnistweb.data.unipen import StrokeDigit
@@ -34,9 +35,9 @@ def canvas_picture(digit: StrokeDigit, rng: np.random.Generator) -> np.ndarray:
 
 
 def varied_canvas_picture(digit: StrokeDigit, rng: np.random.Generator) -> np.ndarray:
-    """`digit` as somebody else might have drawn it: bent, turned, slanted, with another brush; uint8 (280, 280).
+    """`digit` as somebody else might have drawn it: bent, turned, slanted; uint8 (280, 280).
 
-    The brush is 3 to 12 % of the canvas wide, more often thin than thick, and some hands thin the line by speed.
+    The brush is 3 to 12 % of the canvas wide, more often thin than thick; some hands thin the line by speed.
     """
     strokes = warp_strokes(digit.strokes, rng, label=digit.label, rotation_degrees=7)
     widths = widths_by_speed(strokes, rng.uniform(0, 1)) if rng.random() < 0.4 else None
@@ -50,6 +51,6 @@ def varied_canvas_picture(digit: StrokeDigit, rng: np.random.Generator) -> np.nd
     )
 
 
-def in_mnist_form(picture: np.ndarray) -> np.ndarray:
+def in_mnist_form(picture: np.ndarray | Image.Image) -> np.ndarray:
     """What the preprocessing makes of a picture, uint8 (28, 28). Raises ImageError when it is blank."""
     return np.rint(preprocess(picture).pixels * 255).astype(np.uint8)

@@ -52,7 +52,7 @@ def parse_recipe(text: str, *, name: str, overrides: Mapping[str, Any] | None = 
     try:
         table: dict[str, Any] = {"name": name, **tomllib.loads(text)}
     except tomllib.TOMLDecodeError as problem:
-        raise RecipeError(f"is not valid TOML: {problem}") from problem
+        raise RecipeError(f"not valid TOML: {problem}") from problem
     for key, value in (overrides or {}).items():
         _put(table, key, value)
     recipe = read_section(Recipe, table)

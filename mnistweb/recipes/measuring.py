@@ -1,4 +1,4 @@
-"""How good a model is on a set of pictures: accuracy with its uncertainty, loss, calibration and confusions."""
+"""How good a model is on a set of pictures: accuracy and how certain it is, loss, calibration, confusions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mnistweb.recipes.calibration import expected_calibration_error
 class Measurement:
     """What one model made of one set.
 
-    right of total pictures were read right. interval: 95 % Wilson interval of the accuracy. loss: mean negative
-    log of the probability given to the truth, in nats. calibration_error: 15 bins, 0..1. confusion: int64
-    (classes, classes), row = truth, column = prediction.
+    right of total pictures were read right. interval: 95 % Wilson interval of the accuracy. loss: mean
+    negative log of the probability given to the truth, in nats. calibration_error: 15 bins, 0..1. confusion:
+    int64 (classes, classes), row = truth, column = prediction.
     """
 
     right: int
@@ -34,7 +34,10 @@ class Measurement:
 
 
 def measure(probabilities: np.ndarray, labels: np.ndarray) -> Measurement:
-    """Compare probabilities (N, classes), rows summing to 1, with labels (N,). Raises ShapeError if they don't fit."""
+    """Compare probabilities (N, classes), rows summing to 1, with labels (N,).
+
+    Raises ShapeError when they do not fit.
+    """
     predictions = probabilities.argmax(axis=1)
     confusion = confusion_matrix(predictions, labels, probabilities.shape[1])
     right, total = int(confusion.trace()), int(confusion.sum())

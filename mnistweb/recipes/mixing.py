@@ -32,9 +32,9 @@ class Source:
 class MixedBatches:
     """The batches of a training, for `fit`: everything random in epoch e comes from (seed, e).
 
-    The first source sets the length of an epoch: as many whole batches as it takes to see each of its pictures
-    once. Every source is gone through in a shuffled order and shuffled anew when it is used up, across epochs,
-    so no picture is seen twice before all have been seen once.
+    The first source sets the length of an epoch: as many whole batches as it takes to see each of its
+    pictures once. Every source is gone through in a shuffled order and shuffled anew when it is used up,
+    across epochs, so no picture is seen twice before all have been seen once.
 
     Inputs are float32 (batch_size, 28, 28, 1) in [0, 1]. Targets are labels, int64 (batch_size,), unless a
     source holds pictures of no class: then they are rows of probabilities, float32 (batch_size, classes), and
@@ -107,7 +107,7 @@ class MixedBatches:
         return picks
 
     def _order(self, number: int, one_round: int) -> np.ndarray:
-        """The shuffled order of source `number` in one round; kept, as most batches need the last one again."""
+        """The shuffled order of source `number` in one round; most batches need the last one again."""
         kept_round, order = self._orders.get(number, (-1, None))
         if order is None or kept_round != one_round:
             order = np.random.default_rng([self.seed, _ORDERS, number, one_round]).permutation(

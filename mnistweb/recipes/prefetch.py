@@ -1,4 +1,4 @@
-"""Batches prepared in a second process, a few steps ahead, so that augmentation does not stop the training."""
+"""Batches prepared in a second process, a few steps ahead, so that training does not wait for them."""
 
 from __future__ import annotations
 

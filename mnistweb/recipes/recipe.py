@@ -54,7 +54,7 @@ class DataSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationSettings(Augmentation):
-    """Random changes of each training image, new in each epoch: the strengths of `Augmentation`, and a switch."""
+    """Random changes of each training image, new each epoch: the strengths of `Augmentation` and a switch."""
 
     enabled: bool = setting(True, "false trains on the images as they are")
 

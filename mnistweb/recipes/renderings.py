@@ -1,4 +1,4 @@
-"""Thousands of training pictures drawn once, by two processes, and kept beside the data for the next training."""
+"""Thousands of training pictures, drawn once by two processes and kept beside the data for next time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import multiprocessing
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -16,13 +17,14 @@ import numpy as np
 import mnistweb.data.strokes
 import mnistweb.imaging
 import mnistweb.recipes.drawings
+import mnistweb.recipes.stand_ins
 from mnistweb.files import write_atomically
 from mnistweb.recipes.progress import Progress
 
 # (numbers of the pictures, ...) -> (images uint8 (N, 28, 28), labels int64 (N,))
 Draw = Callable[..., tuple[np.ndarray, np.ndarray]]
 _PROCESSES = 2
-_CHUNK = 500
+_CHUNK = 250
 
 
 def rendered(
@@ -48,8 +50,9 @@ def rendered(
     chunks = np.array_split(np.arange(count), max(1, -(-count // _CHUNK)))
     progress.begin(f"drawing {title}", len(chunks))
     try:
-        with ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("spawn")) as pool:
-            futures = [pool.submit(draw, chunk, *arguments) for chunk in chunks]
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(_PROCESSES, spawn, _remember, (draw, arguments)) as pool:
+            futures = [pool.submit(_draw, chunk) for chunk in chunks]
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -67,10 +70,23 @@ def rendered(
     return images, labels
 
 
+_remembered: dict[str, Any] = {}
+
+
+def _remember(draw: Draw, arguments: Sequence[Any]) -> None:
+    # Called once in each process, so that long lists are not sent along with every portion of work.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for these
+    _remembered.update(draw=draw, arguments=arguments)
+
+
+def _draw(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return _remembered["draw"](numbers, *_remembered["arguments"])
+
+
 def _fingerprint(key: str, count: int) -> str:
     digest = hashlib.sha256(json.dumps([key, count]).encode())
     # The same settings give other pictures once the code that draws them has changed.
-    modules = (mnistweb.recipes.drawings, mnistweb.data.strokes)
+    modules = (mnistweb.recipes.drawings, mnistweb.recipes.stand_ins, mnistweb.data.strokes)
     sources = [Path(str(module.__file__)) for module in modules]
     sources += sorted(Path(mnistweb.imaging.__path__[0]).glob("*.py"))
     for source in sources:

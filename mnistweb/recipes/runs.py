@@ -63,7 +63,7 @@ def read_settings(folder: Path) -> Recipe:
         text = (folder / SETTINGS).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise RunError(
-            f"{folder} is not the folder of a run: cannot read {SETTINGS} ({problem})"
+            f"{folder} is not the folder of a run: cannot read {SETTINGS}"
         ) from problem
     return parse_recipe(text, name=folder.name)
 
@@ -88,7 +88,7 @@ def read_curves(folder: Path) -> list[dict[str, float]]:
         with path.open(newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as problem:
-        raise RunError(f"{folder} has no curves to plot: cannot read {CURVES} ({problem})") from problem
+        raise RunError(f"{folder} has no curves to plot: cannot read {CURVES}") from problem
     rows = []
     for number, line in enumerate(lines, start=2):  # line 1 is the header
         try:

@@ -1,4 +1,4 @@
-"""A section of a recipe is a frozen dataclass; here a plain table becomes one, every key and value checked."""
+"""A section of a recipe is a frozen dataclass; here a plain table becomes one, every value checked."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_section(cls: type[Section], table: Mapping[str, Any], *, where: str = "
         raise RecipeError(f"{where} expected a table of settings, got {table!r}")
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls))}
     hints = typing.get_type_hints(cls)
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in table.items():
         path = f"{where}.{key}" if where else key
         if key not in fields:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from mnistweb.data.catalogue import STROKES
+from mnistweb.data.compression import read_unpacked
 from mnistweb.data.dataset import Dataset
-from mnistweb.data.errors import MissingDataError
-from mnistweb.data.loading import default_data_folder, load_dataset
+from mnistweb.data.finding import data_folders, find_file
+from mnistweb.data.loading import load_dataset
 from mnistweb.data.unipen import StrokeDigit, read_unipen
 from mnistweb.recipes.drawings import canvas_picture, in_mnist_form, varied_canvas_picture
 from mnistweb.recipes.errors import RecipeError
@@ -19,24 +21,27 @@ from mnistweb.recipes.mixing import Source
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.recipe import DataSettings
 from mnistweb.recipes.renderings import rendered
+from mnistweb.recipes.stand_ins import stand_in
 from mnistweb.resources import instance_folder
 
-STROKES_FILE = "pendigits-train.unipen.gz"
 # Not the recipe's seed: every recipe chooses by the same pictures, so their validation accuracies compare.
 _SPLIT_SEED = 5000
 _TRAINING_SEED, _VALIDATION_SEED = 7, 11
+_VALIDATION_PHOTOS = 1000
+OWN, DRAWINGS, PHOTOS = "validation", "drawings", "photos"
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """sources and shares: for MixedBatches. validation: what to choose by, at least the dataset's own part.
+    """sources and shares: for MixedBatches, the dataset's own pictures first.
 
-    test is measured once, after everything has been chosen. facts goes into the weights file.
+    validation: what to choose by, under the names OWN, DRAWINGS and PHOTOS, as far as the recipe has them.
+    test is measured once, after everything has been chosen. facts go into the weights file.
     """
 
     sources: list[Source]
     shares: list[float]
-    validation: list[Dataset]
+    validation: dict[str, Dataset]
     test: Dataset
     facts: dict[str, Any]
 
@@ -50,8 +55,8 @@ def load_training_data(
 ) -> TrainingData:
     """Read and draw everything that `settings` name.
 
-    Raises MissingDataError when a file is not there, DataError when it is damaged, RecipeError when the settings
-    do not fit the data.
+    Raises MissingDataError when a file is not there, DataError when it is damaged, RecipeError when the
+    settings do not fit the data.
     """
     progress = progress or Progress()
     train = load_dataset(settings.dataset, "train", data_dir=data_dir)
@@ -64,12 +69,19 @@ def load_training_data(
     data = TrainingData(
         sources=[_as_source(training)],
         shares=[settings.mix.dataset],
-        validation=[validation],
+        validation={OWN: validation},
         test=load_dataset(settings.dataset, "test", data_dir=data_dir),
         facts={"data": settings.dataset, "data_sha256": train.sha256},
     )
-    if settings.mix.strokes:
-        _add_strokes(data, settings, data_dir, progress)
+    if settings.mix.strokes or settings.mix.photos:
+        path = find_strokes_file(data_dir)
+        digits = read_unipen(path)
+        data.facts["strokes_sha256"] = hashlib.sha256(read_unpacked(path)).hexdigest()
+        learned, held_out = split_writers(digits, settings.validation_writers)
+        if settings.mix.strokes:
+            _add_strokes(data, settings, learned, held_out, progress)
+        if settings.mix.photos:
+            _add_photos(data, settings, learned, held_out, progress)
     return data
 
 
@@ -85,24 +97,24 @@ def load_validation(dataset: str = "mnist", *, data_dir: Path | None = None) -> 
 
 
 def load_drawings(*, data_dir: Path | None = None) -> Dataset:
-    """The digits of the writers that the recipes keep aside unless they say otherwise, drawn on the canvas."""
+    """The digits of the writers kept aside unless a recipe says otherwise, drawn on the canvas."""
     digits = read_unipen(find_strokes_file(data_dir))
     return held_out_drawings(split_writers(digits, DataSettings().validation_writers)[1])
 
 
 def _add_strokes(
-    data: TrainingData, settings: DataSettings, data_dir: Path | None, progress: Progress
+    data: TrainingData,
+    settings: DataSettings,
+    learned: list[StrokeDigit],
+    held_out: list[StrokeDigit],
+    progress: Progress,
 ) -> None:
-    path = find_strokes_file(data_dir)
-    digits = read_unipen(path)
-    learned, held_out = split_writers(digits, settings.validation_writers)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     images, labels = rendered(
         "pen strokes",
         draw_varied,
         len(learned) * settings.renderings,
         [learned],
-        key=f"{sha256} without writers {settings.validation_writers}",
+        key=_key(data, settings),
         folder=renderings_folder(),
         progress=progress,
     )
@@ -112,14 +124,52 @@ def _add_strokes(
     )
     data.sources.append(Source("strokes", images, labels))
     data.shares.append(settings.mix.strokes)
-    data.validation.append(held_out_drawings(held_out))
-    data.facts["strokes_sha256"] = sha256
+    data.validation[DRAWINGS] = held_out_drawings(held_out)
+
+
+def _add_photos(
+    data: TrainingData,
+    settings: DataSettings,
+    learned: list[StrokeDigit],
+    held_out: list[StrokeDigit],
+    progress: Progress,
+) -> None:
+    training, validation = data.sources[0], _as_source(data.validation[OWN])
+    images, labels = rendered(
+        "photographs",
+        draw_stand_ins,
+        settings.photos,
+        [learned, training.images, training.labels, _TRAINING_SEED],
+        key=_key(data, settings),
+        folder=renderings_folder(),
+        progress=progress,
+    )
+    chosen_by = rendered(
+        "photographs to choose by",
+        draw_stand_ins,
+        _VALIDATION_PHOTOS,
+        [held_out, validation.images, validation.labels, _VALIDATION_SEED],
+        key=_key(data, settings),
+        folder=renderings_folder(),
+        progress=progress,
+    )
+    progress.note(
+        f"stand-ins for photographs: {len(images):,} to learn from, {_VALIDATION_PHOTOS:,} to choose by"
+    )
+    data.sources.append(Source("photographs", images, labels))
+    data.shares.append(settings.mix.photos)
+    data.validation[PHOTOS] = Dataset(as_inputs(chosen_by[0]), chosen_by[1], "stand-ins for photographs")
+
+
+def _key(data: TrainingData, settings: DataSettings) -> str:
+    """What the drawn pictures depend on, beside the code that draws them."""
+    return f"{data.facts} {settings.validation} {settings.validation_writers}"
 
 
 def split_writers(
     digits: list[StrokeDigit], held_out: tuple[int, ...]
 ) -> tuple[list[StrokeDigit], list[StrokeDigit]]:
-    """The digits of all other writers, and those of the writers `held_out`. Raises RecipeError if one is unknown."""
+    """The digits of all other writers, and those of `held_out`. Raises RecipeError if one is unknown."""
     writers = {digit.writer for digit in digits}
     if unknown := set(held_out) - writers:
         raise RecipeError(
@@ -133,13 +183,9 @@ def split_writers(
 
 
 def find_strokes_file(data_dir: Path | None = None) -> Path:
-    """The file of pen strokes in the data folder. Raises MissingDataError when it is not there."""
-    path = (data_dir or default_data_folder()) / STROKES_FILE
-    if not path.is_file():
-        raise MissingDataError(
-            f"no {STROKES_FILE} in {path.parent}; fetch it with `mnistweb data fetch strokes`"
-        )
-    return path
+    """The file of pen strokes. Raises MissingDataError when it is not there, DataError when it is damaged."""
+    folders = data_folders() if data_dir is None else [data_dir]
+    return find_file(folders, STROKES, STROKES.files[0])
 
 
 def renderings_folder() -> Path:
@@ -166,6 +212,16 @@ def draw_as_written(numbers: np.ndarray, digits: list[StrokeDigit]) -> tuple[np.
         images[place] = in_mnist_form(canvas_picture(digits[number], rng))
         labels[place] = digits[number].label
     return images, labels
+
+
+def draw_stand_ins(
+    numbers: np.ndarray, digits: list[StrokeDigit], images: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Stand-ins for photographs of the digits and of the dataset's own images, in MNIST form."""
+    drawn = [
+        stand_in(digits, images, labels, np.random.default_rng([seed, number])) for number in numbers.tolist()
+    ]
+    return np.stack([picture for picture, _ in drawn]), np.array([label for _, label in drawn], np.int64)
 
 
 def held_out_drawings(digits: list[StrokeDigit]) -> Dataset:

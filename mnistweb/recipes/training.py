@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import mnistweb
+from mnistweb.data.dataset import Dataset
 from mnistweb.files import remove_leftovers
 from mnistweb.nn.batches import Batch, Batches
 from mnistweb.nn.errors import NetworkError
@@ -28,7 +28,7 @@ from mnistweb.recipes.prefetch import Prefetched
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.recipe import Recipe
 from mnistweb.recipes.runs import CHECKPOINT, MODEL, SETTINGS, write_curves, write_settings
-from mnistweb.recipes.sources import TrainingData, load_training_data
+from mnistweb.recipes.sources import OWN, PHOTOS, TrainingData, load_training_data
 from mnistweb.weights import SavedModel, WeightsError, read_pickle, write_model, write_pickle
 
 _INITIAL_WEIGHTS = 1  # tells the random numbers of the weights from those of the batches
@@ -44,11 +44,11 @@ def train_recipe(
 ) -> SavedModel:
     """Train `recipe` and leave settings, curves, checkpoint and model in `run_folder`.
 
-    With `resume` the training goes on after the last epoch that `run_folder` has a checkpoint of, and gives bit
-    for bit what it would have given without the interruption. The test set is measured once, at the end.
+    With `resume` the training goes on after the last epoch that `run_folder` has a checkpoint of, and gives
+    bit for bit what it would have given without the interruption. The test set is measured once, at the end.
 
-    Raises RunError when the folder already holds a run, or has none to resume; DataError and RecipeError before
-    anything is written; DivergedError when the numbers run away, the last good checkpoint being kept.
+    Raises RunError when the folder already holds a run, or has none to resume; DataError and RecipeError
+    before anything is written; DivergedError when the numbers run away; the last checkpoint is kept.
     """
     progress = progress or Progress()
     start = _read_checkpoint(run_folder) if resume else None
@@ -79,7 +79,7 @@ def train_recipe(
         progress.end()
         progress.epoch(state.history[-1], training.epochs)
 
-    validation = _together([(part.images, part.labels) for part in data.validation])
+    validation = _together(data.validation.values())
     with Prefetched(batches) as prefetched:
         try:
             history = fit(
@@ -109,11 +109,11 @@ def _finished(
 ) -> SavedModel:
     """Calibrate on the validation pictures, measure on the test set, and put down how it all came about."""
     facts: dict[str, Any] = {**data.facts, "seed": recipe.training.seed, "epochs": len(history)}
-    for part in data.validation:
-        accuracy = evaluate(model, part.images, part.labels)[1]
-        key = "validation_accuracy" if part is data.validation[0] else "validation_writers_accuracy"
-        facts[key] = round(accuracy, 6)
-    images, labels = _together([(part.images, part.labels) for part in data.validation])
+    for name, part in data.validation.items():
+        key = "validation_accuracy" if name == OWN else f"{name}_validation_accuracy"
+        facts[key] = round(evaluate(model, part.images, part.labels)[1], 6)
+    # Photographs are left out: they would make the model doubt what is drawn or scanned cleanly.
+    images, labels = _together(part for name, part in data.validation.items() if name != PHOTOS)
     logits = _logits(model, images)
     temperature = fit_temperature(logits, labels)
     confidences = calibrated_probabilities(logits, temperature).max(axis=1)
@@ -160,9 +160,9 @@ def _read_checkpoint(run_folder: Path) -> TrainingState:
         raise RunError(f"{path} is not a checkpoint: {problem}") from problem
 
 
-def _together(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = zip(*parts, strict=True)
-    return np.concatenate(images), np.concatenate(labels)
+def _together(parts: Iterable[Dataset]) -> tuple[np.ndarray, np.ndarray]:
+    parts = list(parts)
+    return np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])
 
 
 def _logits(model: Sequential, images: np.ndarray, *, batch_size: int = 250) -> np.ndarray:

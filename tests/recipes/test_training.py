@@ -1,0 +1,167 @@
+"""A training from a recipe to a model, interrupted in every way."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+
+from mnistweb.data.errors import MissingDataError
+from mnistweb.nn.errors import DivergedError
+from mnistweb.recipes import training
+from mnistweb.recipes.errors import RecipeError, RunError
+from mnistweb.recipes.files import load_recipe
+from mnistweb.recipes.progress import Progress
+from mnistweb.recipes.runs import CHECKPOINT, CURVES, MODEL, SETTINGS, read_curves, read_settings
+from mnistweb.recipes.training import train_recipe
+from mnistweb.weights import read_model
+from tests.recipes.tiny import write_tiny_dataset
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_tiny_dataset(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(autouse=True)
+def _own_instance_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNISTWEB_INSTANCE", str(tmp_path / "instance"))
+
+
+@pytest.fixture(autouse=True)
+def _one_process(request, monkeypatch):
+    # Starting a second process costs a second each time; one test here, and those of mixing, do it.
+    if "two_processes" not in request.fixturenames:
+        monkeypatch.setattr(training, "Prefetched", nullcontext)
+
+
+@pytest.fixture
+def two_processes():
+    """Prepare batches in a second process, as in daily use."""
+
+
+@pytest.fixture
+def recipe(dataset):
+    return small_recipe(dataset)
+
+
+def small_recipe(dataset, **changes):
+    settings = {
+        "data.dataset": str(dataset),
+        "data.validation": 100,
+        "architecture.hidden": [16],
+        "architecture.batch_norm": True,
+        "architecture.dropout_rate": 0.2,
+        "training.epochs": 4,
+        "training.batch_size": 20,
+        "training.ema_decay": 0.9,
+        "schedule.learning_rate": 0.01,
+    }
+    return load_recipe("mlp-64", {**settings, **changes})
+
+
+class Killed(Exception):
+    """What the tests raise to stop a training in the middle of things."""
+
+
+class KillAfter(Progress):
+    def __init__(self, epochs):
+        self.left = epochs
+
+    def epoch(self, row, epochs):
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+def test_a_training_leaves_a_readable_run_and_a_model_that_has_learned(recipe, tmp_path, two_processes):
+    folder = tmp_path / "run"
+    saved = train_recipe(recipe, run_folder=folder)
+    assert {path.name for path in folder.iterdir()} == {SETTINGS, CURVES, CHECKPOINT, MODEL}
+    assert read_settings(folder) == recipe
+    assert [row["epoch"] for row in read_curves(folder)] == [1, 2, 3, 4]
+    assert saved.training["test_accuracy"] > 0.9
+    facts = read_model(folder / MODEL).training
+    assert facts == saved.training
+    assert facts["recipe"]["architecture"]["hidden"] == [16]
+    assert len(facts["data_sha256"]) == 64
+    assert {"seed", "epochs", "validation_accuracy", "date", "seconds", "program_version"} <= set(facts)
+
+
+def test_equal_recipes_give_equal_weights_and_other_seeds_others(dataset, tmp_path):
+    def weights(name, seed):
+        recipe = small_recipe(dataset, **{"training.seed": seed, "training.epochs": 1})
+        return train_recipe(recipe, run_folder=tmp_path / name).model.flat_params
+
+    first = weights("a", 1)
+    np.testing.assert_array_equal(first, weights("b", 1))
+    assert not np.array_equal(first, weights("c", 2))
+
+
+@pytest.mark.parametrize("epochs_before", [1, 3])
+def test_a_killed_training_resumes_bit_for_bit(recipe, tmp_path, epochs_before):
+    whole = train_recipe(recipe, run_folder=tmp_path / "whole")
+    with pytest.raises(Killed):
+        train_recipe(recipe, run_folder=tmp_path / "cut", progress=KillAfter(epochs_before))
+    assert not (tmp_path / "cut" / MODEL).exists()
+    resumed = train_recipe(recipe, run_folder=tmp_path / "cut", resume=True)
+    expected, state = whole.model.state(), resumed.model.state()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(state[name], array)
+    assert resumed.calibration == whole.calibration
+    assert resumed.verdict == whole.verdict
+    assert len(read_curves(tmp_path / "cut")) == 4
+
+
+def test_a_finished_training_can_be_resumed_and_gives_the_same_model(recipe, tmp_path):
+    first = train_recipe(recipe, run_folder=tmp_path)
+    again = train_recipe(recipe, run_folder=tmp_path, resume=True)
+    np.testing.assert_array_equal(first.model.flat_params, again.model.flat_params)
+
+
+def test_a_training_that_blows_up_says_where_and_keeps_the_last_checkpoint(dataset, tmp_path, monkeypatch):
+    good = small_recipe(dataset)
+    with pytest.raises(Killed):
+        train_recipe(good, run_folder=tmp_path, progress=KillAfter(1))
+    checkpoint = (tmp_path / CHECKPOINT).read_bytes()
+
+    def infinite(*args, **kwargs):
+        return lambda step: float("inf")
+
+    monkeypatch.setattr(training, "build_schedule", infinite)
+    with pytest.raises(DivergedError, match="epoch 2"):
+        train_recipe(good, run_folder=tmp_path, resume=True)
+    assert (tmp_path / CHECKPOINT).read_bytes() == checkpoint
+    monkeypatch.undo()
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(recipe, tmp_path):
+    (tmp_path / SETTINGS).write_text("")
+    with pytest.raises(RunError, match="already holds a run"):
+        train_recipe(recipe, run_folder=tmp_path)
+
+
+def test_resuming_needs_a_checkpoint(recipe, tmp_path):
+    with pytest.raises(RunError, match="no checkpoint"):
+        train_recipe(recipe, run_folder=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a pickle", b"\x80\x04}."])
+def test_a_broken_checkpoint_is_named_and_left_alone(recipe, tmp_path, content):
+    (tmp_path / CHECKPOINT).write_bytes(content)
+    with pytest.raises(RunError, match=r"checkpoint\.pkl"):
+        train_recipe(recipe, run_folder=tmp_path, resume=True)
+    assert (tmp_path / CHECKPOINT).read_bytes() == content
+
+
+def test_missing_data_are_noticed_before_anything_is_written(tmp_path):
+    recipe = load_recipe("mlp-64", {"data.dataset": str(tmp_path / "nowhere")})
+    with pytest.raises(MissingDataError):
+        train_recipe(recipe, run_folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_validation_images_than_there_are_is_refused(dataset, tmp_path):
+    with pytest.raises(RecipeError, match=r"data\.validation must be below the 400"):
+        train_recipe(small_recipe(dataset, **{"data.validation": 400}), run_folder=tmp_path / "run")
