@@ -13,7 +13,6 @@ from msgspec import UNSET
 from werkzeug.exceptions import NotFound
 
 from mnistweb.files import write_atomically
-from mnistweb.resources import instance_folder
 from mnistweb.web.answers import json_response, png, step_answer
 from mnistweb.web.incoming import PixelBudget, prepare_source, read_one
 from mnistweb.web.loaded import loaded_models, model_summaries
@@ -26,7 +25,7 @@ blueprint = Blueprint("debug_image", __name__)
 
 def saved_images_folder() -> Path:
     """Where the 28x28 pictures are saved."""
-    return instance_folder() / "debug-images"
+    return Path(current_app.instance_path) / "debug-images"
 
 
 @blueprint.get("/debug-image")

@@ -8,7 +8,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from mnistweb.inference import InferenceError, ModelRegistry
-from mnistweb.resources import instance_folder, shipped_weights_folder
+from mnistweb.resources import shipped_weights_folder
 from mnistweb.web.schemas import ModelSummary
 from mnistweb.weights import WeightsError
 
@@ -19,7 +19,7 @@ _KEY = "mnistweb.models"
 
 def load_models(app: Flask) -> None:
     """Load the weights. Raises WeightsError for a broken file, UnknownModelError for DEFAULT_MODEL."""
-    folders = app.config["WEIGHTS_FOLDERS"] or [shipped_weights_folder(), instance_folder()]
+    folders = app.config["WEIGHTS_FOLDERS"] or [shipped_weights_folder(), app.instance_path]
     app.extensions[_KEY] = ModelRegistry.load_folders(folders, default=app.config["DEFAULT_MODEL"])
 
 

@@ -1,0 +1,141 @@
+"""A real server on a real port, and a client that sends bytes exactly as they are given."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Answer:
+    """One HTTP answer: its status, headers (lower-case names) and body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class LiveServer:
+    """`mnistweb serve` in a process of its own, on a free port of 127.0.0.1."""
+
+    weights: Path
+    instance: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    port: int = 0
+
+    def __enter__(self) -> LiveServer:
+        self.port = self.port or free_port()
+        self.instance.mkdir(exist_ok=True)
+        self.log_path = self.instance.parent / f"server-{self.port}.log"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MNISTWEB_")}
+        settings = {"WEIGHTS_FOLDERS": [str(self.weights)], "WORKERS": 1, "LOG_FORMAT": "json"} | self.settings
+        environment |= {
+            f"MNISTWEB_{name}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in settings.items()
+        }
+        environment |= {"MNISTWEB_INSTANCE": str(self.instance), "PYTHONUNBUFFERED": "1"}
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mnistweb", "serve", "--port", str(self.port), *self.flags],
+                env=environment,
+                cwd=self.instance,
+                stdout=log,
+                stderr=log,
+            )
+        self.wait_until_up()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def wait_until_up(self, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log}")
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health-check", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"the server did not come up:\n{self.log}")
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def connect(self, timeout: float = 15) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+
+    def send(self, raw: bytes, *, then_close: bool = False, timeout: float = 15) -> Answer:
+        """Send these bytes on a new connection; with `then_close` say that no more will come. One answer is read."""
+        with self.connect(timeout) as connection:
+            connection.sendall(raw)
+            if then_close:
+                connection.shutdown(socket.SHUT_WR)
+            return read_answer(connection)
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """A proper request."""
+        lines = {"Host": f"127.0.0.1:{self.port}", "Connection": "close"} | (headers or {})
+        if body is not None:
+            lines.setdefault("Content-Length", str(len(body)))
+        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return self.send(head.encode("latin-1") + b"\r\n" + (body or b""))
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(each) for each in children.split()]
+
+
+def read_answer(connection: socket.socket) -> Answer:
+    """The next answer on a connection. Raises ConnectionError when it ends before one is whole."""
+    with connection.makefile("rb") as file:
+        start = file.readline().decode("latin-1")
+        if not start.startswith("HTTP/1.1 "):
+            raise ConnectionError(f"no answer came, but {start!r}")
+        status = int(start.split()[1])
+        headers = {}
+        while line := file.readline().decode("latin-1").strip():
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        if status == 100:
+            return read_answer(connection)
+        length = headers.get("content-length")
+        body = file.read(int(length)) if length is not None else file.read()
+        if length is not None and len(body) < int(length):
+            raise ConnectionError("the answer was cut off")
+        return Answer(status, headers, body)
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
