@@ -172,7 +172,7 @@ def _line_windows(pictures: Array, lines: int, k: int, stride: int = 1) -> Array
     has shape (N, out_h, out_w, lines, k * C), and copying it copies long runs.
     """
     n, height, width, channels = pictures.shape
-    # Counted here and not taken from pictures.strides: NumPy leaves the stride of an axis of length 1 arbitrary.
+    # Counted here, not taken from pictures.strides: NumPy leaves the stride of an axis of length 1 arbitrary.
     by_channel = pictures.itemsize
     by_pixel = channels * by_channel
     by_line = width * by_pixel
@@ -186,8 +186,8 @@ def _line_windows(pictures: Array, lines: int, k: int, stride: int = 1) -> Array
 
 
 def _columns(windows: Array, empty: Callable[..., Array]) -> Iterator[tuple[slice, Array]]:
-    """The windows (N, out_h, out_w, lines, k * C) of a few pictures after another, copied out as the rows of a
-    matrix (few * out_h * out_w, lines * k * C). The matrix is used again: it holds until the next step.
+    """The windows (N, out_h, out_w, lines, k * C) of a few pictures after another, copied out as the rows
+    of a matrix (few * out_h * out_w, lines * k * C), which is used again: it holds until the next step.
     """
     n, *shape = windows.shape
     few = max(1, min(n, _CHUNK_BYTES // (windows[:1].size * windows.itemsize)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +12,10 @@ from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Layer, Shape
 
 Linear = TypeVar("Linear", bound=Layer)
+
+# The formulas below take several passes over the data. Taken over so many numbers at a time, all but the
+# first find them in the processor core's own cache.
+_BLOCK_SIZE = 1 << 15
 
 
 class BatchNorm(Layer):
@@ -43,28 +48,79 @@ class BatchNorm(Layer):
         self.output_shape(inputs.shape[1:])
         if not training:
             scale, shift = self.scale_and_shift()
-            return inputs * scale + shift
+            outputs = inputs * scale
+            outputs += shift
+            return outputs
         rows = inputs.reshape(-1, self.features)  # (N * H * W, features)
-        mean = _column_means(rows)
-        normalised = rows - mean
-        variance = _column_means(np.square(normalised))
+        mean = _column_sums(rows) / len(rows)
+        variance = self._variance(rows, mean)
         inverse_deviation = 1 / np.sqrt(variance + self.epsilon)
-        normalised *= inverse_deviation
-        self.cache.update(normalised=normalised, inverse_deviation=inverse_deviation)
+        self.cache.update(rows=rows, mean=mean, inverse_deviation=inverse_deviation)
         self._remember_averages(mean, variance, len(rows))
-        return (normalised * self.params["gamma"] + self.params["beta"]).reshape(inputs.shape)
+        scale = self.params["gamma"] * inverse_deviation
+        outputs = self.reuse("outputs", rows.shape, rows.dtype)
+        scales, shifts = self._blocks_of(scale, self.params["beta"] - mean * scale)
+        for block, size in self._blocks(rows):
+            np.multiply(rows[block], scales[:size], out=outputs[block])
+            outputs[block] += shifts[:size]
+        return outputs.reshape(inputs.shape)
 
     def backward(self, grad_output: Array) -> Array | None:
-        normalised, inverse_deviation = self.remembered("normalised"), self.remembered("inverse_deviation")
-        grad_rows = grad_output.reshape(normalised.shape)
-        np.sum(grad_rows, axis=0, out=self.grads["beta"])
-        np.sum(grad_rows * normalised, axis=0, out=self.grads["gamma"])
-        # Mean and variance depend on every input too: take out the gradient's own mean and its part along the
-        # normalised values (Ioffe, Szegedy, section 3).
-        count = len(grad_rows)
-        grad_inputs = grad_rows - self.grads["beta"] / count - normalised * (self.grads["gamma"] / count)
-        grad_inputs *= self.params["gamma"] * inverse_deviation
-        return grad_inputs.reshape(grad_output.shape)
+        rows, mean, inverse_deviation = map(self.remembered, ("rows", "mean", "inverse_deviation"))
+        grad_rows = grad_output.reshape(rows.shape)
+        grad_beta, grad_gamma = self.grads["beta"], self.grads["gamma"]
+        # normalised = (rows - mean) * inverse_deviation; grad_gamma = sum(grad * normalised)
+        grad_beta[...] = _column_sums(grad_rows)
+        grad_gamma[...] = 0
+        (means,) = self._blocks_of(mean)
+        scratch = self.reuse("scratch", means.shape, rows.dtype)
+        for block, size in self._blocks(rows):
+            product = np.subtract(rows[block], means[:size], out=scratch[:size])
+            product *= grad_rows[block]
+            grad_gamma += _column_sums(product)
+        grad_gamma *= inverse_deviation
+        # The batch's mean and variance depend on each input too. Taking that into account removes from the
+        # gradient its own mean and its part along the normalised values (Ioffe, Szegedy, section 3):
+        # grad_inputs = scale * (grad - mean(grad) - normalised * mean(grad * normalised)), here as
+        #             = scale * grad + slope * rows + offset
+        scale = self.params["gamma"] * inverse_deviation
+        slope = -scale * inverse_deviation * grad_gamma / len(rows)
+        offset = -scale * grad_beta / len(rows) - slope * mean
+        scales, slopes, offsets = self._blocks_of(scale, slope, offset)
+        for block, size in self._blocks(rows):
+            correction = np.multiply(rows[block], slopes[:size], out=scratch[:size])
+            correction += offsets[:size]
+            grad_rows[block] *= scales[:size]
+            grad_rows[block] += correction
+        return grad_rows.reshape(grad_output.shape)
+
+    def _variance(self, rows: Array, mean: Array) -> Array:
+        """The mean of squares around the mean; unlike mean(x^2) - mean(x)^2 it survives large means."""
+        (means,) = self._blocks_of(mean)
+        scratch = self.reuse("scratch", means.shape, rows.dtype)
+        total = np.zeros(self.features, rows.dtype)
+        for block, size in self._blocks(rows):
+            squares = np.subtract(rows[block], means[:size], out=scratch[:size])
+            squares *= squares
+            total += _column_sums(squares)
+        return total / len(rows)
+
+    def _blocks(self, rows: Array) -> Iterator[tuple[slice, int]]:
+        step = max(1, _BLOCK_SIZE // self.features)
+        for start in range(0, len(rows), step):
+            stop = min(start + step, len(rows))
+            yield slice(start, stop), stop - start
+
+    def _blocks_of(self, *vectors: Array) -> list[Array]:
+        """Each vector (features,) repeated for a block of rows: NumPy works faster on two arrays of one shape
+        than when it has to repeat a short vector for every row."""
+        shape = (max(1, _BLOCK_SIZE // self.features), self.features)
+        blocks = []
+        for number, vector in enumerate(vectors):
+            block = self.reuse(f"block {number}", shape, vector.dtype)
+            block[...] = vector
+            blocks.append(block)
+        return blocks
 
     def scale_and_shift(self) -> tuple[Array, Array]:
         """At inference the layer is ``inputs * scale + shift``; both (features,)."""
@@ -89,11 +145,6 @@ class BatchNorm(Layer):
         return {"features": self.features, "momentum": self.momentum, "epsilon": self.epsilon}
 
 
-def _column_means(rows: Array) -> Array:
-    # A product with a row of ones: BLAS adds many partial sums, faster and more exactly than sum(axis=0).
-    return (np.ones(len(rows), rows.dtype) @ rows) / len(rows)
-
-
 def fold(linear: Linear, norm: BatchNorm) -> Linear:
     """One inference layer that does the work of a Dense or Conv2D and the BatchNorm after it.
 
@@ -108,3 +159,8 @@ def fold(linear: Linear, norm: BatchNorm) -> Linear:
     folded.grads = {name: np.zeros_like(param) for name, param in folded.params.items()}
     folded.buffers, folded.cache, folded._scratch = {}, {}, {}
     return folded
+
+
+def _column_sums(rows: Array) -> Array:
+    # A product with a row of ones: BLAS adds many partial sums, faster and more exactly than sum(axis=0).
+    return np.ones(len(rows), rows.dtype) @ rows

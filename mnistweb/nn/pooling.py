@@ -49,7 +49,8 @@ class MaxPool2D(_WindowPool):
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         first, *others = self._corners(inputs)
-        outputs = first.copy()
+        outputs = self.reuse("outputs", first.shape, first.dtype) if training else np.empty_like(first)
+        outputs[...] = first
         for other in others:
             np.maximum(outputs, other, out=outputs)
         if training:
@@ -58,12 +59,17 @@ class MaxPool2D(_WindowPool):
 
     def backward(self, grad_output: Array) -> Array | None:
         inputs, outputs = self.remembered("inputs"), self.remembered("outputs")
-        grad_inputs = np.zeros_like(inputs)
-        waiting = np.ones(outputs.shape, bool)
+        grad_inputs = self.reuse("grad", inputs.shape, inputs.dtype)
+        grad_inputs[...] = 0
+        share = self.reuse("share", outputs.shape, outputs.dtype)
+        waiting = self.reuse("waiting", outputs.shape, bool)  # windows whose maximum was not met yet
+        waiting[...] = True
+        hit = self.reuse("hit", outputs.shape, bool)
         for values, grads in zip(self._corners(inputs), self._corners(grad_inputs), strict=True):
-            hit = (values == outputs) & waiting
+            np.equal(values, outputs, out=hit)
+            hit &= waiting
             waiting ^= hit
-            grads += grad_output * hit
+            grads += np.multiply(grad_output, hit, out=share)
         return grad_inputs
 
 
