@@ -94,10 +94,15 @@ class Dataset:
         )
 
 
-def from_bytes(
-    images: np.ndarray, labels: np.ndarray, name: str, label_names: Sequence[str] = DIGIT_NAMES
+def from_pixels(
+    images: np.ndarray,
+    labels: np.ndarray,
+    name: str,
+    label_names: Sequence[str] = DIGIT_NAMES,
+    *,
+    white: int = 255,
 ) -> Dataset:
-    """Make a Dataset from integer pixels 0..255 of shape (N, 28, 28) or (N, 784) and integer labels (N,).
+    """Make a Dataset from numbers 0..`white` of shape (N, 28, 28) or (N, 784) and whole labels (N,).
 
     Raises DataError when the shapes do not fit or a value is out of range.
     """
@@ -105,8 +110,14 @@ def from_bytes(
         raise DataError(f"{name}: pictures must be 28x28 pixels, got an array of shape {images.shape}")
     if labels.ndim != 1 or len(labels) != len(images):
         raise DataError(f"{name}: {len(images):,} pictures do not go with labels of shape {labels.shape}")
-    if images.dtype != np.uint8 and images.size and (images.min() < 0 or images.max() > 255):
-        raise DataError(f"{name}: pixels must lie in 0..255, found {images.min()} to {images.max()}")
+    # Written so that NaN fails as well.
+    if images.dtype != np.uint8 and images.size and not (images.min() >= 0 and images.max() <= white):
+        raise DataError(f"{name}: pixels must lie in 0..{white}, found {images.min()} to {images.max()}")
+    whole = np.asarray(labels).astype(np.int64)
+    broken = np.flatnonzero(whole != labels)
+    if broken.size:
+        raise DataError(f"{name}: label {labels[broken[0]]} of picture {broken[0]} is not a whole number")
     pixels = images.reshape(-1, 28, 28, 1).astype(np.float32)
-    pixels /= np.float32(255)
-    return Dataset(pixels, labels.astype(np.int64), name, tuple(label_names))
+    if white != 1:
+        pixels /= np.float32(white)
+    return Dataset(pixels, whole, name, tuple(label_names))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnistweb.data import DataError, Dataset
-from mnistweb.data.dataset import from_bytes
+from mnistweb.data.dataset import from_pixels
 
 
 def small_dataset(count: int = 200) -> Dataset:
@@ -17,7 +17,7 @@ def small_dataset(count: int = 200) -> Dataset:
 def test_pixels_of_bytes_become_floats_from_zero_to_one() -> None:
     pixels = np.zeros((2, 28, 28), np.uint8)
     pixels[1, 0, 0] = 255
-    dataset = from_bytes(pixels, np.array([3, 7], np.uint8), "two")
+    dataset = from_pixels(pixels, np.array([3, 7], np.uint8), "two")
     assert dataset.images.dtype == np.float32
     assert dataset.images.shape == (2, 28, 28, 1)
     assert dataset.images[1, 0, 0, 0] == 1.0
@@ -54,7 +54,7 @@ def test_arrays_that_do_not_fit_are_refused(images: np.ndarray, labels: np.ndarr
 )
 def test_bytes_that_are_no_pictures_are_refused(images: np.ndarray, labels: np.ndarray, words: str) -> None:
     with pytest.raises(DataError, match=words):
-        from_bytes(images, labels, "bad")
+        from_pixels(images, labels, "bad")
 
 
 def test_split_keeps_every_picture_exactly_once() -> None:

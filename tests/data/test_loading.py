@@ -97,9 +97,28 @@ def test_the_environment_names_the_data_folder(tmp_path: Path, monkeypatch: pyte
 
 
 def test_unknown_sources_and_splits_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MissingDataError, match="neither a folder nor one of the known data sets"):
+    with pytest.raises(MissingDataError, match="neither a file, nor a folder, nor a known data set"):
         load_dataset("imagenet")
     with pytest.raises(DataError, match="split must be one of train, test; got 'dev'"):
         load_dataset("mnist", "dev")
-    with pytest.raises(MissingDataError, match=r"there is no train-images-idx3-ubyte.gz"):
+    with pytest.raises(MissingDataError, match="no IDX files named like MNIST's, no pictures by label"):
         load_dataset(tmp_path)
+
+
+def test_a_csv_file_gives_a_tenth_of_itself_for_testing(tmp_path: Path) -> None:
+    rows = [",".join([str(number % 10), *["7"] * 783, "255"]) for number in range(50)]
+    (tmp_path / "digits.csv").write_text("\n".join(rows))
+    train = load_dataset(tmp_path / "digits.csv", "train", cache_dir=tmp_path / "cache")
+    test = load_dataset(tmp_path / "digits.csv", "test", cache_dir=tmp_path / "cache")
+    assert (len(train), len(test)) == (45, 5)
+    assert train.name == "digits.csv/train"
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == [
+        "digits.csv-test.npz",
+        "digits.csv-train.npz",
+    ]
+
+
+def test_one_idx_file_is_half_of_a_data_set(tmp_path: Path) -> None:
+    write_idx_set(tmp_path)
+    with pytest.raises(DataError, match="name the folder that has all four"):
+        load_dataset(tmp_path / "train-images-idx3-ubyte.gz")
