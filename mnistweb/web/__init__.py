@@ -45,6 +45,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         instance_path=str(instance_folder()),
     )
     app.request_class = Request
+    app.url_map.merge_slashes = False  # an address has one spelling; others are not found
     _configure(app, load_settings(instance_folder(), config))
     configure_logging(app)
     load_models(app)

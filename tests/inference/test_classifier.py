@@ -71,7 +71,9 @@ def test_a_batch_is_one_forward_pass_and_answers_in_order(monkeypatch: pytest.Mo
     classifier = DigitClassifier(saved())
     sizes = []
     forward = classifier.network.forward
-    monkeypatch.setattr(classifier.network, "forward", lambda inputs: sizes.append(len(inputs)) or forward(inputs))
+    monkeypatch.setattr(
+        classifier.network, "forward", lambda inputs: sizes.append(len(inputs)) or forward(inputs)
+    )
     images = [drawn_seven(), drawn_seven().rotate(90, fillcolor=255), drawn_seven(140)]
     together = classifier.predict_batch(images)
     assert sizes == [3]
@@ -84,7 +86,9 @@ def test_an_empty_batch_has_no_answers() -> None:
 
 
 def test_eight_threads_with_different_models_answer_bit_for_bit_as_one(pictures: np.ndarray) -> None:
-    classifiers = [DigitClassifier(saved(seed=seed)) for seed in range(3)] + [DigitClassifier(small_convnet())]
+    classifiers = [DigitClassifier(saved(seed=seed)) for seed in range(3)] + [
+        DigitClassifier(small_convnet())
+    ]
     jobs = [(classifier, picture[np.newaxis]) for classifier in classifiers for picture in pictures] * 5
     alone = [classifier.probabilities(picture).tobytes() for classifier, picture in jobs]
     with ThreadPoolExecutor(8) as threads:

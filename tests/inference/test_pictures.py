@@ -31,7 +31,15 @@ def test_bytes_path_picture_and_array_give_the_same_pixels(tmp_path: Path) -> No
     image = drawn_seven()
     path = tmp_path / "seven.png"
     path.write_bytes(png(image))
-    forms = (png(image), bytearray(png(image)), path, str(path), image, np.asarray(image), np.asarray(image) / 255)
+    forms = (
+        png(image),
+        bytearray(png(image)),
+        path,
+        str(path),
+        image,
+        np.asarray(image),
+        np.asarray(image) / 255,
+    )
     first, *others = (prepare(form).pixels for form in forms)
     assert first.shape == (28, 28)
     assert first.dtype == np.float32
@@ -82,7 +90,9 @@ def test_a_value_that_is_no_brightness_is_named_by_its_index(bad: float, as_it_i
     assert caught.value.index == 10 * 28 + 17
 
 
-@pytest.mark.parametrize("values", [np.full(784, "1"), np.full(784, True), np.full(784, None), np.full(784, 1j)])
+@pytest.mark.parametrize(
+    "values", [np.full(784, "1"), np.full(784, True), np.full(784, None), np.full(784, 1j)]
+)
 def test_what_is_no_number_is_refused(values: np.ndarray) -> None:
     with pytest.raises(PixelsError, match="got pixels of type"):
         mnist_pixels(values)

@@ -8,7 +8,9 @@ import pytest
 from mnistweb.inference.prediction import Prediction, calibrated, verdict_of
 
 
-def prediction(verdict: str, first: int, second: int, confidence: float, **more: tuple[str, ...]) -> Prediction:
+def prediction(
+    verdict: str, first: int, second: int, confidence: float, **more: tuple[str, ...]
+) -> Prediction:
     probabilities = np.full(10, 0.0)
     probabilities[first], probabilities[second] = confidence, 1 - confidence
     return Prediction(first, confidence, probabilities, verdict, "tiny", **more)

@@ -43,7 +43,11 @@ class LiveServer:
         self.instance.mkdir(exist_ok=True)
         self.log_path = self.instance.parent / f"server-{self.port}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MNISTWEB_")}
-        settings = {"WEIGHTS_FOLDERS": [str(self.weights)], "WORKERS": 1, "LOG_FORMAT": "json"} | self.settings
+        settings = {
+            "WEIGHTS_FOLDERS": [str(self.weights)],
+            "WORKERS": 1,
+            "LOG_FORMAT": "json",
+        } | self.settings
         environment |= {
             f"MNISTWEB_{name}": value if isinstance(value, str) else json.dumps(value)
             for name, value in settings.items()
@@ -106,7 +110,9 @@ class LiveServer:
         lines = {"Host": f"127.0.0.1:{self.port}", "Connection": "close"} | (headers or {})
         if body is not None:
             lines.setdefault("Content-Length", str(len(body)))
-        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        head = f"{method} {path} HTTP/1.1\r\n" + "".join(
+            f"{name}: {value}\r\n" for name, value in lines.items()
+        )
         return self.send(head.encode("latin-1") + b"\r\n" + (body or b""))
 
     def workers(self) -> list[int]:
@@ -115,19 +121,24 @@ class LiveServer:
         return [int(each) for each in children.split()]
 
 
-def read_answer(connection: socket.socket) -> Answer:
-    """The next answer on a connection. Raises ConnectionError when it ends before one is whole."""
+def read_answer(connection: socket.socket, *, without_body: bool = False) -> Answer:
+    """The next final answer on a connection. Raises ConnectionError when it ends before one is whole.
+
+    without_body: for an answer to HEAD, whose Content-Length is not its own.
+    """
     with connection.makefile("rb") as file:
-        start = file.readline().decode("latin-1")
-        if not start.startswith("HTTP/1.1 "):
-            raise ConnectionError(f"no answer came, but {start!r}")
-        status = int(start.split()[1])
-        headers = {}
-        while line := file.readline().decode("latin-1").strip():
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        if status == 100:
-            return read_answer(connection)
+        status = 100
+        while status == 100:
+            start = file.readline().decode("latin-1")
+            if not start.startswith("HTTP/1.1 "):
+                raise ConnectionError(f"no answer came, but {start!r}")
+            status = int(start.split()[1])
+            headers = {}
+            while line := file.readline().decode("latin-1").strip():
+                name, _, value = line.partition(":")
+                headers[name.lower()] = value.strip()
+        if without_body:
+            return Answer(status, headers, file.read())
         length = headers.get("content-length")
         body = file.read(int(length)) if length is not None else file.read()
         if length is not None and len(body) < int(length):

@@ -124,7 +124,9 @@ def test_a_key_named_twice_is_400(client: FlaskClient, name: str, pixels: list[f
 
 
 @pytest.mark.parametrize("name", OTHER_FORMS)
-def test_json_of_another_form_is_422_and_says_where(client: FlaskClient, name: str, pixels: list[float]) -> None:
+def test_json_of_another_form_is_422_and_says_where(
+    client: FlaskClient, name: str, pixels: list[float]
+) -> None:
     text, words = OTHER_FORMS[name]
     found = problem(post_json(client, "/predict", filled(text, pixels)), 422, "invalid_body")
     assert words in found["detail"], found["detail"]
@@ -137,7 +139,9 @@ def test_numbers_that_are_no_picture_are_422_and_say_where(
     client: FlaskClient, name: str, preprocess: bool
 ) -> None:
     values, words = NO_PICTURE[name]
-    found = problem(post_json(client, "/predict", {"pixels": values, "preprocess": preprocess}), 422, "invalid_pixels")
+    found = problem(
+        post_json(client, "/predict", {"pixels": values, "preprocess": preprocess}), 422, "invalid_pixels"
+    )
     assert words in found["detail"], found["detail"]
 
 
@@ -176,8 +180,12 @@ def test_the_batch_checks_its_types_too(client: FlaskClient, pixels: list[float]
         assert words in problem(post_json(client, "/predict/batch", body), 422, "invalid_body")["detail"]
 
 
-@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "text/json", "x"])
-def test_another_content_type_is_415_and_says_which_are_taken(client: FlaskClient, content_type: str | None) -> None:
+@pytest.mark.parametrize(
+    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "text/json", "x"]
+)
+def test_another_content_type_is_415_and_says_which_are_taken(
+    client: FlaskClient, content_type: str | None
+) -> None:
     response = client.post("/predict", data=b'{"pixels": []}', content_type=content_type)
     found = problem(response, 415, "unsupported_media_type")
     assert "application/json" in found["detail"]
@@ -186,7 +194,9 @@ def test_another_content_type_is_415_and_says_which_are_taken(client: FlaskClien
 
 def test_a_charset_with_the_content_type_is_fine(client: FlaskClient, pixels: list[float]) -> None:
     body = json.dumps({"pixels": pixels})
-    assert client.post("/predict", data=body, content_type="application/json; charset=utf-8").status_code == 200
+    assert (
+        client.post("/predict", data=body, content_type="application/json; charset=utf-8").status_code == 200
+    )
 
 
 values = st.recursive(

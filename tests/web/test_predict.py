@@ -62,7 +62,10 @@ def test_pixels_are_taken_as_they_are(client: FlaskClient, pixels: list[float], 
 
 def test_28_rows_of_28_are_the_same_as_784_numbers(client: FlaskClient, pixels: list[float]) -> None:
     rows = [pixels[start : start + 28] for start in range(0, 784, 28)]
-    assert post_json(client, "/predict", {"pixels": rows}).json == post_json(client, "/predict", {"pixels": pixels}).json
+    assert (
+        post_json(client, "/predict", {"pixels": rows}).json
+        == post_json(client, "/predict", {"pixels": pixels}).json
+    )
 
 
 def test_whole_numbers_are_numbers(client: FlaskClient) -> None:
@@ -89,7 +92,9 @@ def test_another_model_answers_when_it_is_named(client: FlaskClient, seven: byte
 
 
 def test_an_unknown_model_is_404_and_names_the_known(client: FlaskClient, seven: bytes) -> None:
-    found = problem(post_json(client, "/predict", {"image": as_base64(seven), "model": "gpt"}), 404, "unknown_model")
+    found = problem(
+        post_json(client, "/predict", {"image": as_base64(seven), "model": "gpt"}), 404, "unknown_model"
+    )
     assert "tiny" in found["detail"]
     problem(client.post("/predict?model=gpt", data=seven, content_type="image/png"), 404, "unknown_model")
 
@@ -101,7 +106,9 @@ def test_a_blank_picture_has_no_prediction(client: FlaskClient) -> None:
     problem(post_json(client, "/predict", {"pixels": [0] * 784}), 422, "blank_image")
 
 
-def test_the_answer_has_the_documented_form_and_nothing_else(client: FlaskClient, pixels: list[float]) -> None:
+def test_the_answer_has_the_documented_form_and_nothing_else(
+    client: FlaskClient, pixels: list[float]
+) -> None:
     assert set(post_json(client, "/predict", {"pixels": pixels}).json) == ANSWER
     assert set(PredictionAnswer.__struct_fields__) == ANSWER | {"explanation"}
 
@@ -123,7 +130,9 @@ def test_steps_are_pictures_with_names(client: FlaskClient, seven: bytes) -> Non
     assert (last["width"], last["height"]) == (28, 28)
 
 
-def test_activations_of_a_perceptron_carry_the_sums_of_its_units(client: FlaskClient, pixels: list[float]) -> None:
+def test_activations_of_a_perceptron_carry_the_sums_of_its_units(
+    client: FlaskClient, pixels: list[float]
+) -> None:
     answer = post_json(client, "/predict", {"pixels": pixels, "explain": ["activations"]}).json
     flatten, hidden, relu, output = answer["explanation"]["activations"]
     assert (flatten["name"], flatten["shape"]) == ("Flatten", [784])
@@ -159,10 +168,14 @@ def test_contributions_are_for_the_answer_and_the_runner_up(client: FlaskClient,
     assert "Gradient times input" in found["method"]
     for each in found["classes"]:
         assert len(each["pixels"]) == 784
-        assert all(value == 0 for value, brightness in zip(each["pixels"], pixels, strict=True) if brightness == 0)
+        assert all(
+            value == 0 for value, brightness in zip(each["pixels"], pixels, strict=True) if brightness == 0
+        )
 
 
-def test_a_batch_answers_in_order_with_the_problem_of_each_in_its_place(client: FlaskClient, seven: bytes) -> None:
+def test_a_batch_answers_in_order_with_the_problem_of_each_in_its_place(
+    client: FlaskClient, seven: bytes
+) -> None:
     images = [as_base64(seven), "not base64", as_base64(seven[:100]), as_base64(b"GIF89a"), as_base64(seven)]
     response = post_json(client, "/predict/batch", {"images": images})
     assert response.status_code == 200
