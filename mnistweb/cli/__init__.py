@@ -10,6 +10,7 @@ from mnistweb.cli.evaluation import confusion, evaluate, plot
 from mnistweb.cli.prediction import models, predict, samples
 from mnistweb.cli.serving import serve
 from mnistweb.cli.training import train
+from mnistweb.cli.weights import weights
 
 __all__ = ["main"]
 
@@ -20,5 +21,5 @@ def main() -> None:
     """Reads handwritten digits with neural networks written from scratch in NumPy."""
 
 
-for command in (data, train, evaluate, confusion, predict, samples, plot, models, serve):
+for command in (data, train, evaluate, confusion, predict, samples, plot, models, weights, serve):
     main.add_command(command)
