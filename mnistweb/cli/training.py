@@ -6,18 +6,22 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mnistweb.cli.data import FetchProgress
 from mnistweb.cli.progress import progress_for
+from mnistweb.data.download import fetch
 from mnistweb.data.errors import DataError
 from mnistweb.nn.errors import NetworkError
 from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.files import load_recipe, recipe_names, write_recipe
 from mnistweb.recipes.recipe import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Recipe
 from mnistweb.recipes.runs import CHECKPOINT, latest_run, new_run_folder, read_settings
+from mnistweb.recipes.sources import datasets_needed
 from mnistweb.recipes.training import train_recipe
 from mnistweb.resources import instance_folder
 from mnistweb.weights import WeightsError, write_model
@@ -99,8 +103,8 @@ def train(
 ) -> None:
     """Train a network from a recipe.
 
-    Missing data are fetched first. Each epoch leaves a checkpoint: a training that was stopped, in whatever way,
-    goes on with --resume and ends with the same weights, bit for bit.
+    Missing data are fetched first. Each epoch leaves a checkpoint: a training that was stopped, in whatever
+    way, goes on with --resume and ends with the same weights, bit for bit.
     """
     overrides = _overrides(flags, settings, name)
     if resume:
@@ -120,8 +124,13 @@ def train(
         return
     click.echo(f"run folder: {run_folder}")
     try:
+        progress = progress_for()
+        if data_dir is None:
+            for dataset in datasets_needed(recipe.data):
+                with closing(FetchProgress()) as shown:
+                    fetch(dataset, progress=shown)
         saved = train_recipe(
-            recipe, run_folder=run_folder, data_dir=data_dir, resume=resume, progress=progress_for()
+            recipe, run_folder=run_folder, data_dir=data_dir, resume=resume, progress=progress
         )
         for path in [
             *([output] if output else []),

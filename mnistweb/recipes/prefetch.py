@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mnistweb.nn.blas import one_blas_thread
 from mnistweb.recipes.mixing import MixedBatches
 
 _AHEAD = 8
@@ -105,10 +106,11 @@ def _produce(sender: Connection, batches: MixedBatches, epoch: int) -> None:
     # Ctrl-C reaches every process of the terminal; the training decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        while True:
-            for batch in batches.epoch(epoch):
-                sender.send(batch)
-            epoch += 1
+        with one_blas_thread():  # the other cores are the training's
+            while True:
+                for batch in batches.epoch(epoch):
+                    sender.send(batch)
+                epoch += 1
     except BrokenPipeError:  # the training is gone
         return
     except Exception as problem:

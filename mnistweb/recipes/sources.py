@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from mnistweb.data.catalogue import STROKES
+from mnistweb.data.catalogue import KNOWN_DATASETS, STROKES
 from mnistweb.data.compression import read_unpacked
 from mnistweb.data.dataset import Dataset
 from mnistweb.data.finding import data_folders, find_file
-from mnistweb.data.loading import load_dataset
 from mnistweb.data.unipen import StrokeDigit, read_unipen
+from mnistweb.recipes.datasets import load_dataset
 from mnistweb.recipes.drawings import canvas_picture, in_mnist_form, varied_canvas_picture
 from mnistweb.recipes.errors import RecipeError
 from mnistweb.recipes.mixing import Source
@@ -83,6 +83,12 @@ def load_training_data(
         if settings.mix.photos:
             _add_photos(data, settings, learned, held_out, progress)
     return data
+
+
+def datasets_needed(settings: DataSettings) -> list[str]:
+    """The names of the public data sets that a recipe needs, as `mnistweb.data.download.fetch` takes them."""
+    needed = [settings.dataset] if settings.dataset in KNOWN_DATASETS else []
+    return needed + ([STROKES.name] if settings.mix.strokes or settings.mix.photos else [])
 
 
 def load_test(dataset: str = "mnist", *, data_dir: Path | None = None) -> Dataset:

@@ -75,7 +75,7 @@ def test_a_convolution_before_batch_norm_has_no_bias():
     ["conv 3x3", "conv 2x2x4", "conv 3x5x4", "conv 3x3x0", "max_pool 2x3", "max_pol 2x2", "dropout 1.5", ""],
 )
 def test_an_entry_that_is_no_layer_is_quoted_with_what_is_allowed(entry):
-    with pytest.raises(RecipeError, match="architecture.convolutions") as problem:
+    with pytest.raises(RecipeError, match=r"architecture\.convolutions") as problem:
         build(convolutions=(entry,))
     assert repr(entry) in str(problem.value)
 

@@ -63,7 +63,7 @@ def test_a_wrong_recipe_names_the_key_and_what_is_allowed(text, parts):
 
 
 def test_an_unknown_recipe_suggests_one_that_exists():
-    with pytest.raises(RecipeError, match="mlp-65.*did you mean mlp-64"):
+    with pytest.raises(RecipeError, match=r"mlp-65.*did you mean mlp-64"):
         load_recipe("mlp-65")
 
 

@@ -1,4 +1,4 @@
-"""A data set small enough for tests: ten classes of pictures that any network can tell apart within seconds."""
+"""A data set small enough for tests: ten classes of pictures that any network tells apart within seconds."""
 
 from __future__ import annotations
 
