@@ -20,6 +20,14 @@ export class Drawing extends EventTarget {
     return !this.marks.some((mark) => mark.kind === "picture" || mark.tool === "pen");
   }
 
+  /** One touch that went no farther than the brush is wide: the start of something, not worth a question yet. */
+  get isDot() {
+    const [mark, ...others] = this.marks;
+    if (others.length > 0 || mark?.kind !== "stroke") return false;
+    const extent = (of) => Math.max(...mark.points.map(of)) - Math.min(...mark.points.map(of));
+    return Math.max(extent(({ x }) => x), extent(({ y }) => y)) < mark.width;
+  }
+
   get canUndo() {
     return this.#marks.length > 0;
   }

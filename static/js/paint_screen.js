@@ -54,7 +54,7 @@ function changed() {
   $("redo").disabled = !drawing.canRedo;
   $("paint-canvas").parentElement.classList.toggle("blank", drawing.isBlank);
   live.outdate();
-  if (drawing.isBlank) forget("Nothing drawn yet");
+  if (drawing.isBlank || drawing.isDot) forget("Nothing drawn yet");
   else if (!$("live").checked) forget("Press Predict when you are ready");
   else {
     cards().forEach((card) => card.waiting());
@@ -138,7 +138,7 @@ for (const id of ["reasons", "layers"]) {
 }
 
 showOnBoard($("paint-canvas"), drawing);
-drawWithPointer($("paint-canvas"), drawing, tool, () => $("live").checked && live.askSoon(true));
+drawWithPointer($("paint-canvas"), drawing, tool, () => $("live").checked && !drawing.isDot && live.askSoon(true));
 drawWithKeys($("paint-canvas"), document.querySelector(".cell"), drawing, tool, commands, (sentence) => {
   $("cell-report").textContent = sentence;
 });

@@ -44,5 +44,7 @@ export function drawWithPointer(canvas, drawing, tool, lifted) {
   canvas.addEventListener("pointerup", lift);
   canvas.addEventListener("pointercancel", lift); // the system took the pointer away: what was drawn stays
   canvas.addEventListener("lostpointercapture", lift);
+  // A quick stroke of a finger would count as a fling, even where nothing scrolls, and swallow the next tap on a button.
+  canvas.addEventListener("touchmove", (event) => event.preventDefault(), { passive: false });
   canvas.addEventListener("contextmenu", (event) => pointer !== null && event.preventDefault());
 }

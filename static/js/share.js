@@ -6,7 +6,7 @@
 
 const VERSION = 1;
 const GRAIN = 1000;
-const TOLERANCE = 0.002; // a point may go when the line without it passes this close
+const SPACING = 0.012; // of points; closer ones make the link longer and the line no better
 const WIDEST = 0.5;
 const PREFIX = "#strokes=";
 
@@ -58,24 +58,14 @@ function* strokes(bytes) {
   }
 }
 
-/** Ramer, Douglas and Peucker: drop the points whose absence nobody sees. */
+/** The points without those that crowd upon the one before. */
 function thinned(points) {
-  if (points.length < 3) return points;
-  const [first, last] = [points[0], points.at(-1)];
-  let [farthest, distance] = [0, 0];
-  for (let i = 1; i < points.length - 1; i++) {
-    const away = distanceToLine(points[i], first, last);
-    if (away > distance) [farthest, distance] = [i, away];
-  }
-  if (distance <= TOLERANCE) return [first, last];
-  return [...thinned(points.slice(0, farthest + 1)).slice(0, -1), ...thinned(points.slice(farthest))];
-}
-
-function distanceToLine(point, from, to) {
-  const [dx, dy] = [to.x - from.x, to.y - from.y];
-  const length = dx * dx + dy * dy;
-  const along = length ? Math.min(1, Math.max(0, ((point.x - from.x) * dx + (point.y - from.y) * dy) / length)) : 0;
-  return Math.hypot(point.x - from.x - along * dx, point.y - from.y - along * dy);
+  let kept = points[0];
+  return points.filter((point, index) => {
+    const keep = index === 0 || index === points.length - 1 || Math.hypot(point.x - kept.x, point.y - kept.y) >= SPACING;
+    if (keep) kept = point;
+    return keep;
+  });
 }
 
 const zigzag = (number) => (number < 0 ? -2 * number - 1 : 2 * number);

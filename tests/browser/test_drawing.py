@@ -1,0 +1,130 @@
+"""Digits drawn with real mouse and touch events are painted as drawn and read right by the network."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NewPage, Server
+from tests.browser.digits import DIGITS
+from tests.browser.screen import PaintScreen
+
+PHONE = {
+    "viewport": {"width": 360, "height": 740},
+    "has_touch": True,
+    "is_mobile": True,
+    "device_scale_factor": 2,
+}
+
+
+@pytest.fixture
+def phone(new_page: NewPage, server: Server) -> PaintScreen:
+    """The paint screen on a phone."""
+    return PaintScreen.open(new_page(**PHONE), server.url)
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+def test_each_digit_drawn_with_the_mouse_is_read(screen: PaintScreen, digit: int) -> None:
+    screen.draw_digit(digit)
+    screen.expect_digit(digit)
+    expect(screen.answer.locator(".digit")).to_have_text(str(digit))
+    expect(screen.answer.locator(f'[data-digit="{digit}"]')).to_have_class("top")
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+def test_each_digit_drawn_with_a_finger_on_a_phone_is_read(phone: PaintScreen, digit: int) -> None:
+    phone.draw_with_finger(DIGITS[digit])
+    phone.expect_digit(digit)
+    assert phone.page.evaluate("scrollY") == 0
+
+
+def test_a_button_takes_the_first_tap_after_a_quick_stroke(phone: PaintScreen) -> None:
+    # A browser that takes the stroke for a fling lets the tap only stop that fling.
+    phone.draw_with_finger(DIGITS[1])
+    phone.clear.tap()
+    expect(phone.redo).to_be_disabled()
+    phone.expect_state("empty")
+
+
+def test_the_verdict_stands_in_words_and_is_announced_politely(screen: PaintScreen) -> None:
+    sentence = screen.answer.locator("[aria-live=polite]")
+    expect(sentence).to_have_text("Nothing drawn yet")
+    screen.draw_digit(0)
+    screen.expect_digit(0)
+    expect(sentence).to_have_text("surely a 0")
+    assert screen.answer.get_attribute("data-verdict") == "digit"
+
+
+def test_the_bars_show_ten_numbers_that_sum_to_one_hundred(screen: PaintScreen) -> None:
+    screen.draw_digit(4)
+    screen.expect_digit(4)
+    bars = screen.answer.locator(".bar rect")
+    widths = bars.evaluate_all("bars => bars.map(bar => Number(bar.getAttribute('width')))")
+    assert len(widths) == 10
+    assert sum(widths) == pytest.approx(100, abs=0.1)
+    assert max(range(10), key=widths.__getitem__) == 4
+
+
+def test_the_backing_store_has_the_pixels_of_the_device(new_page: NewPage, server: Server) -> None:
+    screen = PaintScreen.open(new_page(device_scale_factor=3), server.url)
+    shown, stored = screen.canvas.evaluate("canvas => [canvas.clientWidth, canvas.width]")
+    assert stored == pytest.approx(3 * shown, abs=1.5)
+    screen.draw_digit(3)
+    screen.expect_digit(3)
+
+
+def test_turning_the_phone_keeps_the_drawing(phone: PaintScreen) -> None:
+    phone.draw_with_finger(DIGITS[2])
+    phone.expect_digit(2)
+    before = phone.ink()
+    phone.page.set_viewport_size({"width": 740, "height": 360})
+    assert phone.ink() == pytest.approx(before, rel=0.05)
+
+
+def test_nothing_sticks_out_sideways(screen: PaintScreen) -> None:
+    screen.compare.select_option(index=1)
+    screen.draw_digit(7)
+    screen.expect_digit(7)
+    for width, height in [(320, 568), (568, 320), (360, 740), (740, 360), (1280, 900)]:
+        screen.page.set_viewport_size({"width": width, "height": height})
+        assert screen.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_a_second_finger_does_not_join_the_stroke(phone: PaintScreen) -> None:
+    box = phone.canvas.bounding_box()
+    one = {"x": box["x"] + 60, "y": box["y"] + 60, "id": 1}
+    other = {"x": box["x"] + 250, "y": box["y"] + 250, "id": 2}
+    phone.touch("touchStart", one)
+    phone.touch("touchStart", one, other)
+    phone.touch("touchMove", one | {"y": one["y"] + 30}, other)
+    phone.touch("touchEnd")
+    phone.undo.tap()
+    expect(phone.undo).to_be_disabled()
+
+
+def test_a_cancelled_touch_keeps_what_was_drawn_and_the_next_one_draws(phone: PaintScreen) -> None:
+    box = phone.canvas.bounding_box()
+    phone.touch("touchStart", {"x": box["x"] + 80, "y": box["y"] + 80})
+    phone.touch("touchMove", {"x": box["x"] + 160, "y": box["y"] + 80})
+    phone.touch("touchCancel")
+    kept = phone.ink()
+    assert kept > 0
+    phone.draw_with_finger([[(0.3, 0.6), (0.7, 0.6)]])
+    assert phone.ink() > kept
+
+
+def test_a_pen_that_presses_harder_draws_wider(screen: PaintScreen) -> None:
+    inked = []
+    for pressure in (0.1, 0.9):
+        screen.clear.click()
+        session = screen.page.context.new_cdp_session(screen.page)
+        box = screen.canvas.bounding_box()
+        moves = [("mouseMoved", x) for x in range(110, 300, 10)]
+        for kind, x in [("mousePressed", 100), *moves, ("mouseReleased", 300)]:
+            session.send(
+                "Input.dispatchMouseEvent",
+                {"type": kind, "x": box["x"] + x, "y": box["y"] + 200, "button": "left", "buttons": 1,
+                 "pointerType": "pen", "force": pressure, "clickCount": 1},
+            )  # fmt: skip
+        inked.append(screen.ink())
+    assert inked[1] > 1.5 * inked[0]

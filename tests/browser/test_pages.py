@@ -1,0 +1,147 @@
+"""The pages for files and for trouble: upload with and without JavaScript, debug, and the error page."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import FilePayload, expect
+
+from mnistweb.imaging.strokes import render_strokes
+from tests.browser.conftest import NewPage, Server
+from tests.browser.digits import DIGITS
+
+
+def picture_of(digit: int) -> FilePayload:
+    """A PNG of one of the recorded drawings."""
+    strokes = [np.array(stroke, dtype=np.float32) for stroke in DIGITS[digit]]
+    stream = io.BytesIO()
+    Image.fromarray(render_strokes(strokes)).save(stream, "PNG")
+    return {"name": f"digit {digit}.png", "mimeType": "image/png", "buffer": stream.getvalue()}
+
+
+BROKEN: FilePayload = {"name": "broken.png", "mimeType": "image/png", "buffer": b"not a picture"}
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_several_files_are_read_and_a_broken_one_is_named(
+    new_page: NewPage, server: Server, javascript: bool
+) -> None:
+    page = new_page(java_script_enabled=javascript)
+    page.goto(f"{server.url}/upload")
+    page.locator("input[type=file]").set_input_files([picture_of(7), BROKEN, picture_of(0)])
+    page.get_by_role("button", name="Read the digits").click()
+    results = page.locator(".result")
+    expect(results).to_have_count(3)
+    assert [results.nth(each).get_attribute("data-prediction") for each in range(3)] == ["7", "", "0"]
+    assert results.nth(0).get_attribute("data-verdict") == "digit"
+    expect(results.nth(0).locator(".sentence")).to_have_text("surely a 7")
+    expect(results.nth(0).locator(".bars li")).to_have_count(10)
+    assert results.nth(0).locator(".steps img").count() >= 5
+    expect(results.nth(1)).to_contain_text("broken.png")
+    expect(results.nth(1).locator(".notice")).to_be_visible()
+
+
+def test_the_bars_of_the_result_need_no_javascript(new_page: NewPage, server: Server) -> None:
+    page = new_page(java_script_enabled=False)
+    page.goto(f"{server.url}/upload")
+    page.locator("input[type=file]").set_input_files(picture_of(1))
+    page.get_by_role("button", name="Read the digits").click()
+    bar = page.locator('.result [data-digit="1"]')
+    full, shown = bar.locator("svg").bounding_box(), bar.locator("rect").bounding_box()
+    assert shown["width"] > 0.5 * full["width"]
+
+
+def test_a_form_without_a_file_says_what_is_missing(new_page: NewPage, server: Server) -> None:
+    page = new_page(java_script_enabled=False)
+    page.expected_errors.append("400")  # type: ignore[attr-defined]
+    page.goto(f"{server.url}/upload")
+    page.locator("input[type=file]").evaluate("input => input.removeAttribute('required')")
+    page.get_by_role("button", name="Read the digits").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def test_dropped_pictures_are_listed_and_back_leads_to_the_form(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/upload")
+    page.evaluate(
+        """bytes => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], "seven.png", {type: "image/png"}));
+            const drop = new DragEvent("drop", {dataTransfer: transfer, bubbles: true});
+            document.querySelector("#drop").dispatchEvent(drop);
+        }""",
+        list(picture_of(7)["buffer"]),
+    )
+    expect(page.locator("#chosen li bdi")).to_have_text(["seven.png"])
+    page.get_by_role("button", name="Read the digits").click()
+    expect(page.locator(".result")).to_have_attribute("data-prediction", "7")
+    expect(page.locator("h1")).to_be_focused()
+    page.go_back()
+    expect(page.get_by_role("button", name="Read the digits")).to_be_enabled()
+
+
+def test_too_many_files_are_refused_before_they_are_sent(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/upload")
+    most = int(page.locator("#upload-form").get_attribute("data-max-files"))
+    page.locator("input[type=file]").set_input_files([picture_of(1)] * (most + 1))
+    page.get_by_role("button", name="Read the digits").click()
+    expect(page.get_by_role("alert")).to_contain_text(f"{most} at a time")
+
+
+def test_the_debug_page_shows_every_step_and_its_numbers(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/debug-image")
+    page.locator("input[type=file]").set_input_files(picture_of(7))
+    numbers = page.locator("#numbers")
+    for name in ("Shape", "Minimum", "Maximum", "Mean", "not zero", "Centre of mass", "Polarity"):
+        expect(numbers).to_contain_text(name)
+    expect(numbers).to_contain_text("28 × 28")
+    expect(numbers).to_contain_text("dark on light")
+    assert page.locator("#steps img").count() >= 5
+    expect(page.locator("#steps li").last).to_contain_text("mean")
+    saved = page.request.get(page.locator("#numbers a").evaluate("link => link.href"))
+    with Image.open(io.BytesIO(saved.body())) as image:
+        assert image.size == (28, 28)
+
+
+def test_the_curl_command_of_the_debug_page_does_the_same(new_page: NewPage, server: Server) -> None:
+    page = new_page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"{server.url}/debug-image")
+    page.locator("input[type=file]").set_input_files(picture_of(7) | {"name": "it's 7.png"})
+    expect(page.locator("#debug-result")).to_be_visible()
+    page.get_by_role("button", name="Copy the command").click()
+    command = page.evaluate("navigator.clipboard.readText()")
+    assert command.endswith(f"--data-binary '@it'\\''s 7.png' {server.url}/debug-image")
+    assert "Content-Type: image/png" in command
+
+
+def test_the_debug_page_says_what_is_wrong_with_a_file(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.expected_errors += ["415", "400"]  # type: ignore[attr-defined]
+    page.goto(f"{server.url}/debug-image")
+    page.locator("input[type=file]").set_input_files(BROKEN)
+    expect(page.locator("#debug-notice")).to_have_class("notice wrong")
+    expect(page.locator("#debug-result")).to_be_hidden()
+
+
+def test_an_unknown_address_gets_a_page_in_the_same_dress(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.expected_errors.append("404")  # type: ignore[attr-defined]
+    page.goto(f"{server.url}/nowhere")
+    expect(page.locator("main")).to_contain_text("404")
+    expect(page.locator("main")).to_contain_text("not_found")
+    page.get_by_role("link", name="Draw a digit").click()
+    expect(page.locator("#paint-canvas")).to_be_visible()
+
+
+def test_a_printed_result_leaves_out_what_paper_cannot_do(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/paint-screen")
+    page.emulate_media(media="print")
+    expect(page.locator("#answer")).to_be_visible()
+    expect(page.locator(".tools")).to_be_hidden()
+    expect(page.locator("nav")).to_be_hidden()

@@ -1,0 +1,90 @@
+"""When the server is away the page says so, keeps the drawing, and answers once the server is back."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Route, expect
+
+from tests.browser.conftest import NewPage, Server
+from tests.browser.screen import PaintScreen
+
+
+def test_a_server_stopped_and_started_while_drawing(new_page: NewPage, server_of_its_own: Server) -> None:
+    page = new_page()
+    page.expected_errors += ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"]  # type: ignore[attr-defined]
+    screen = PaintScreen.open(page, server_of_its_own.url)
+    screen.draw([[(0.46, 0.16), (0.35, 0.43), (0.28, 0.56), (0.44, 0.57), (0.74, 0.55)]])
+    screen.expect_state("done")
+    server_of_its_own.stop()
+    screen.draw([[(0.61, 0.34), (0.60, 0.50), (0.57, 0.84)]])
+    screen.expect_state("error")
+    expect(screen.answer.locator(".sentence")).to_contain_text("Your drawing is kept")
+    kept = screen.ink()
+    assert kept > 0
+    server_of_its_own.start()
+    screen.expect_digit(4)
+    assert screen.ink() == kept
+
+
+def test_a_busy_server_is_asked_again_after_the_time_it_names(screen: PaintScreen) -> None:
+    screen.page.expected_errors.append("503")
+    asked = []
+
+    def refuse_once(route: Route) -> None:
+        asked.append(screen.page.evaluate("performance.now()"))
+        if len(asked) > 1:
+            route.continue_()
+            return
+        problem = {"title": "Too busy", "status": 503, "code": "busy"}
+        route.fulfill(status=503, headers={"Retry-After": "1"}, json=problem)
+
+    screen.page.route("**/predict", refuse_once)
+    screen.draw_digit(7)
+    screen.expect_digit(7)
+    assert asked[1] - asked[0] > 900
+
+
+def test_one_request_at_a_time_and_stale_answers_are_dropped(screen: PaintScreen) -> None:
+    held: list[Route] = []
+    released = False
+    screen.page.route("**/predict", lambda route: route.continue_() if released else held.append(route))
+    screen.draw_digit(1)
+    screen.page.wait_for_timeout(300)
+    assert len(held) == 1
+    screen.clear.click()
+    screen.draw_digit(7)
+    screen.page.wait_for_timeout(300)
+    assert len(held) == 1  # the first is still in flight
+    shown = screen.answer.evaluate_handle(
+        """element => {
+            const seen = [];
+            const look = () => seen.push(element.dataset.prediction);
+            new MutationObserver(look).observe(element, {attributes: true});
+            return seen;
+        }"""
+    )
+    released = True
+    held[0].continue_()
+    screen.expect_digit(7)
+    assert "1" not in shown.json_value()
+
+
+def test_a_refusal_is_shown_in_its_own_words_and_not_repeated(screen: PaintScreen) -> None:
+    screen.page.expected_errors.append("413")
+    asked = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route)
+        problem = {
+            "title": "Too large",
+            "detail": "The picture is too large.",
+            "status": 413,
+            "code": "too_large",
+        }
+        route.fulfill(status=413, json=problem)
+
+    screen.page.route("**/predict", refuse)
+    screen.draw_digit(7)
+    screen.expect_state("error")
+    expect(screen.answer.locator(".sentence")).to_have_text("The picture is too large.")
+    screen.page.wait_for_timeout(700)
+    assert len(asked) == 1
