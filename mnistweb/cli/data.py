@@ -14,6 +14,7 @@ from tqdm import tqdm
 from mnistweb.cli.choices import failing_cleanly
 from mnistweb.data.catalogue import FETCHABLE, KNOWN_DATASETS, STROKES
 from mnistweb.data.download import fetch as fetch_dataset
+from mnistweb.data.errors import DataError
 from mnistweb.data.finding import data_folders, find_file
 from mnistweb.data.loading import SPLITS
 from mnistweb.data.unipen import read_unipen
@@ -41,13 +42,13 @@ def data() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the files go.  [default: data in the instance folder]",
 )
-@failing_cleanly
 def fetch(names: tuple[str, ...], source: Path | None, folder: Path | None) -> None:
     """Make sure that data sets are on this disk; MNIST if none is named.
 
     Files that are there already, in the default folder or in the one that MNISTWEB_DATA_DIR names, are
     checked and left alone. The others come from public mirrors; a download that broke off goes on where it
-    stopped. Every file's checksum is verified before it is put in its place.
+    stopped. Every file's checksum is verified before it is put in its place. What cannot be had is reported,
+    the other sets are fetched all the same.
 
     Exit codes: 0 when all files are there, 1 when one could not be had, 2 for a wrong command line.
     """
@@ -55,15 +56,21 @@ def fetch(names: tuple[str, ...], source: Path | None, folder: Path | None) -> N
     for name in chosen:
         if name not in (*FETCHABLE, "all"):
             raise click.BadParameter(f"{name!r} is not one of {', '.join(FETCHABLE)}, all", param_hint="NAME")
+    failed = False
     for name in FETCHABLE if "all" in chosen else dict.fromkeys(chosen):
-        progress = FetchProgress()
+        known, progress = FETCHABLE[name], FetchProgress()
         try:
             paths = fetch_dataset(name, folder, source=source, progress=progress)
-        finally:
+        except (DataError, OSError) as problem:
             progress.close()
-        known = FETCHABLE[name]
+            click.echo(f"Error: {problem}", err=True)
+            failed = True
+            continue
+        progress.close()
         click.echo(f"{name}: {len(paths)} file{'s' * (len(paths) != 1)} in {paths[0].parent}")
         click.echo(f"  {known.credit}; licence: {known.licence}")
+    if failed:
+        raise click.exceptions.Exit(1)
 
 
 @data.command()

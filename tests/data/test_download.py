@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from mnistweb.data import DataError, DownloadError, MissingDataError
 from mnistweb.data import catalogue as catalogue_module
 from mnistweb.data.catalogue import DataFile, KnownDataset
 from mnistweb.data.download import fetch
+from tests.data.mirrors import Mirror, running_mirror
 from tests.data.test_lzw import compressed, text_like
 
 CONTENT = text_like(40_000)
@@ -26,78 +26,13 @@ COMPRESSED = compressed(CONTENT)
 MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
-@dataclass
-class Mirror:
-    """A real HTTP server whose manners a test chooses."""
-
-    url: str
-    body: bytes = PACKED
-    status: int = 200
-    ranges: bool = True  # whether it honours Range
-    cut_after: int | None = None  # bytes after which the connection is closed, each time
-    cuts: int = 10**9  # how often it does so
-    says_length: bool = True
-    stall: bool = False
-    seen_ranges: list[str | None] = field(default_factory=list)
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    mirror: Mirror
-
-    def do_GET(self) -> None:
-        mirror = self.mirror
-        asked = self.headers.get("Range")
-        mirror.seen_ranges.append(asked)
-        if mirror.stall:
-            threading.Event().wait(2)
-            return
-        body, status, content_range = mirror.body, mirror.status, None
-        if asked and mirror.ranges and status == 200:
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(body):
-                body, status = b"", 416
-            else:
-                content_range = f"bytes {start}-{len(body) - 1}/{len(body)}"
-                body, status = body[start:], 206
-        self.send_response(status)
-        if content_range:
-            self.send_header("Content-Range", content_range)
-        if mirror.says_length:
-            self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.close_connection = True
-        self.end_headers()
-        if mirror.cut_after is not None and mirror.cuts > 0:
-            mirror.cuts -= 1
-            body = body[: mirror.cut_after]
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Mirror]]:
-    """Starts real servers on free ports of this machine."""
+    """Starts real servers, as many as a test asks for."""
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
-    servers = []
-
-    def start() -> Mirror:
-        handler = type("OneHandler", (Handler,), {})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        handler.mirror = Mirror(f"http://127.0.0.1:{server.server_address[1]}/")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        servers.append((server, thread))
-        return handler.mirror
-
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with contextlib.ExitStack() as servers:
+        yield lambda: servers.enter_context(running_mirror(PACKED))
 
 
 @pytest.fixture
