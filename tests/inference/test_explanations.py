@@ -52,8 +52,8 @@ def test_contributions_and_the_biases_share_add_up_to_the_logit(model: object, p
     for digit, found in ((4, first), (9, second)):
         assert found.digit == digit
         assert found.logit == pytest.approx(logits[digit], rel=1e-5)
-        # On a piecewise linear network a slightly dimmed picture lies on the same plane, so its logit tells how
-        # much the pixels give together: logit(p) - logit((1 - e) p) = e times their sum.
+        # On a piecewise linear network a slightly dimmed picture lies on the same plane, so its logit
+        # tells how much the pixels give together: logit(p) - logit((1 - e) p) = e times their sum.
         exact = classifier.network.astype(np.float64)
         inputs = picture.reshape(1, 28, 28, 1).astype(np.float64)
         rise = exact.forward(inputs)[0, digit] - exact.forward(inputs * (1 - 1e-6))[0, digit]

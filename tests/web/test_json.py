@@ -1,11 +1,12 @@
-"""JSON that is broken (400), or of another form than is wanted (422): each case of the catalogue, and then some.
+"""JSON that is broken (400), or of another form than is wanted (422).
 
-The guards are in mnistweb/web/json_body.py: the slow reading says what is wrong, and the count of the keys sends a
-body that names one twice there.
+The guards are in mnistweb/web/json_body.py: the slow reading says what is wrong, and the count of the keys
+sends a body that names one twice there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -225,7 +226,5 @@ def test_the_fast_reading_never_takes_what_the_slow_one_refuses(value: Any, spac
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_no_bytes_make_the_reader_stumble(body: bytes) -> None:
-    try:
+    with contextlib.suppress(ProblemError):  # and nothing else
         JsonReader(PredictBody, max_commas=1000).read(body)
-    except ProblemError as error:
-        assert error.status in (400, 413, 422)

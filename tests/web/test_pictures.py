@@ -1,6 +1,6 @@
 """base64 and picture files as they come in: what is wrong with them is answered with the right status.
 
-What the decoder does with each kind of file is tested in tests/imaging; here the way from there to the answer.
+What the decoder does with each kind of file is tested in tests/imaging; here is the way from there on.
 """
 
 from __future__ import annotations
