@@ -12,6 +12,7 @@ Mask = NDArray[np.bool_]
 
 _SLOPES = np.tan(np.radians(np.arange(-10, 10.5, 0.5)))  # of printed lines, away from the picture's edges
 _LINE_COVER = 0.7  # share of a printed line that can be seen
+_LINE_ENDS = 0.05  # of the picture's side: a printed line is seen at both edges, a digit's bar is not
 _LINE_THICKNESS = 0.04  # of the picture's side, at most
 _CLUTTER_CONTACT = 0.2  # of a side: what touches the picture's edge along more than this is no stroke
 _LEAST_EXTENT = 0.12  # of the largest part's: shorter parts are specks
@@ -30,27 +31,26 @@ def without_lines(mask: Mask) -> Mask:
 
 def _without_lines_across(mask: Mask) -> Mask:
     height, width = mask.shape
-    ys, xs = np.nonzero(mask)
-    if len(ys) < _LINE_COVER * width:
+    ends = max(1, round(_LINE_ENDS * width))
+    if mask.any(axis=0).mean() < _LINE_COVER or not mask[:, :ends].any() or not mask[:, -ends:].any():
         return mask
+    ys, xs = np.nonzero(mask)
+    at_left, at_right = xs < ends, xs >= width - ends
     reach = int(np.ceil(width * np.abs(_SLOPES).max())) + 1
-    lines = np.zeros_like(mask)
     columns = np.arange(width)
-    thirds = xs * 3 // width
+    lines = np.zeros_like(mask)
     for slope in _SLOPES:
         # The row at which the line of this slope through each pixel meets the middle column.
         rows = np.round(ys - slope * (xs - width / 2)).astype(int) + reach
-        cover = np.bincount(rows, minlength=height + 2 * reach)
-        # A line is seen in each third of the width; its left, middle and right are counted apart.
-        for row in np.flatnonzero(cover >= _LINE_COVER * width):
-            parts = np.bincount(thirds[rows == row], minlength=3)
-            if parts.min() >= _LINE_COVER * width / 3:
-                line = np.round(row - reach + slope * (columns - width / 2)).astype(int)
-                inside = (line >= 0) & (line < height)
-                lines[line[inside], columns[inside]] = True
-    if not lines.any():
-        return mask
-    return mask & ~_thin_upright_runs(mask, lines)
+        cover, left, right = (
+            np.bincount(rows[chosen], minlength=height + 2 * reach) for chosen in (slice(None), at_left, at_right)
+        )
+        through = (cover >= _LINE_COVER * width) & (np.minimum(left, right) >= _LINE_COVER * ends)
+        for row in np.flatnonzero(through):
+            line = np.round(row - reach + slope * (columns - width / 2)).astype(int)
+            inside = (line >= 0) & (line < height)
+            lines[line[inside], columns[inside]] = True
+    return mask & ~_thin_upright_runs(mask, lines) if lines.any() else mask
 
 
 def _thin_upright_runs(mask: Mask, lines: Mask) -> Mask:
@@ -134,7 +134,7 @@ def sheet_box(parts: Components, chosen: NDArray[np.bool_]) -> tuple[int, int, i
     """
     if min(parts.labels.shape) < _LEAST_SIDE_WITH_SHEET:
         return None
-    for index in np.flatnonzero(chosen & (parts.areas >= 0.25 * parts.labels.size)):
+    for index in np.flatnonzero(chosen & (parts.areas >= 0.12 * parts.labels.size)):
         top, bottom, left, right = (int(a[index]) for a in (parts.tops, parts.bottoms, parts.lefts, parts.rights))
         box = parts.labels[top:bottom, left:right] == index + 1
         first, last = box.argmax(axis=1), box.shape[1] - box[:, ::-1].argmax(axis=1)  # of each row
@@ -143,7 +143,7 @@ def sheet_box(parts: Components, chosen: NDArray[np.bool_]) -> tuple[int, int, i
         rows = np.arange(len(first))
         outline = np.concatenate((np.stack((first, rows), 1), np.stack((last, rows + 1), 1)))  # (2 * height, 2)
         smallest = min(_turned_box_area(outline, angle) for angle in np.radians(np.arange(-14, 15, 2)))
-        if filled >= 0.92 * smallest and parts.areas[index] <= 0.98 * filled:
+        if filled >= 0.92 * smallest and 0.7 * filled <= parts.areas[index] <= 0.98 * filled:
             return left, top, right, bottom
     return None
 
@@ -154,9 +154,6 @@ def _turned_box_area(points: NDArray, angle: float) -> float:
     return float(spans[0] * spans[1])
 
 
-def cleaned(amount: Plane, faint: float, *, lines: bool) -> tuple[Mask, Components]:
-    """(mask of what may be the digit, its components) of ink amounts in [0, 1]."""
-    mask = amount > faint
-    if lines:
-        mask = without_lines(mask)
-    return mask, connected_components(mask)
+def parts_of_ink(amount: Plane, faint: float) -> Components:
+    """The components of what is more than `faint` in ink amounts in [0, 1], printed lines taken out."""
+    return connected_components(without_lines(amount > faint))

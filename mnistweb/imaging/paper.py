@@ -92,8 +92,13 @@ def _photographed_ink(grey: Plane) -> Ink:
     paper = resized(_paper_brightness(resized(lit, _shape_within(grey.shape, _PAPER_SIDE))), grey.shape)
     light = paper if dark else 1 - paper
     difference = (paper - lit) / (light + _DARK_LIGHT)
-    difference = box_mean(difference, 1) if max(grey.shape) >= 100 else difference
-    noise = 1.5 * float(np.median(np.abs(difference - np.median(difference))))  # 1.5 MAD is about one sigma
+    if max(grey.shape) >= 100:
+        smooth = box_mean(difference, 1)
+        # What a mean over nine takes away is mostly noise, of which about half stays.
+        noise = 0.75 * float(np.median(np.abs(difference - smooth)))
+        difference = smooth
+    else:
+        noise = 0.75 * float(np.median(np.abs(difference - box_mean(difference, 1))))
 
     strongest = float(np.percentile(difference, 99.7))
     full = float(np.median(difference[difference >= 0.5 * strongest]))
@@ -135,10 +140,13 @@ def _paper_brightness(lit: Plane) -> Plane:
     """The brightness of paper under dark ink: a closing fills the strokes but keeps the edges of shadows."""
     side = min(lit.shape)
     size = max(3, side // 3 | 1)  # wider than any stroke
+    beyond = size // 4  # a shadow goes on beyond the picture, so one that is cut off counts as wider
     smooth = box_mean(lit, 1) if side >= 30 else lit
-    filled = closing(smooth, size)
-    # Noise lifts a greatest value above the mean; most of the picture is paper and tells by how much.
-    return filled * np.float32(np.median(smooth / np.maximum(filled, 0.01)))
+    filled = closing(np.pad(smooth, beyond, mode="edge"), size)
+    filled = filled[beyond : beyond + lit.shape[0], beyond : beyond + lit.shape[1]]
+    # Noise lifts a greatest value above the mean; the places that are surely paper tell by how much.
+    ratio = smooth / np.maximum(filled, 0.01)
+    return filled * np.float32(np.median(ratio[ratio > 0.85]))
 
 
 def as_picture(values: NDArray) -> NDArray[np.uint8]:

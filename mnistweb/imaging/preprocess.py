@@ -70,7 +70,7 @@ def preprocess(image: Image.Image | NDArray, *, keep_steps: bool = False) -> Pre
     left, top = 0, 0  # of the part that is looked at
     for _ in range(3):
         ink = find_ink(grey)
-        mask, parts = cleaning.cleaned(ink.amount, ink.faint, lines=not ink.clean)
+        parts = cleaning.parts_of_ink(ink.amount, ink.faint)
         chosen = cleaning.parts_of_digit(parts, ink.amount > 0.6)
         sheet = cleaning.sheet_box(parts, chosen)
         if sheet is None:

@@ -102,7 +102,9 @@ def test_orientation_6_turns_the_first_row_into_the_right_column():
     assert not decoded[:, -1].any()
 
 
-@pytest.mark.parametrize("exif", [b"", b"II*\0", b"MM\0*\0\0\0\x08\xff\xff", b"II*\0\xff\xff\xff\xff\0\0", b"x" * 99])
+@pytest.mark.parametrize(
+    "exif", [b"", b"II*\0", b"MM\0*\0\0\0\x08\xff\xff", b"II*\0\xff\xff\xff\xff\0\0", b"x" * 99]
+)
 def test_broken_exif_leaves_the_picture_as_it_is(exif):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -120,7 +122,9 @@ def test_a_large_photograph_comes_back_reduced():
 
 def test_reducing_in_bands_equals_reducing_at_once():
     picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (1801, 1703, 3), dtype=np.uint8))
-    assert np.array_equal(np.asarray(decode_image(png(picture, compress_level=1))), np.asarray(picture.reduce(2)))
+    assert np.array_equal(
+        np.asarray(decode_image(png(picture, compress_level=1))), np.asarray(picture.reduce(2))
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(30000, 30000), (10000, 10000), (9400, 9400), (2**31, 2**31)])

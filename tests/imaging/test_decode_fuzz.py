@@ -32,10 +32,9 @@ def decode_or_refuse(data: bytes) -> None:
         warnings.simplefilter("error")  # a warning of the decoder's would be a leak
         try:
             image = decode_image(data, max_pixels=1_000_000)
-        except ImageError as error:
-            assert str(error)
-        else:
-            assert image.mode in ("L", "LA", "RGB", "RGBA")
+        except ImageError:
+            return
+    assert image.mode in ("L", "LA", "RGB", "RGBA")
 
 
 def edited(data: bytes, changes: Edits) -> bytes:
