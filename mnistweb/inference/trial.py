@@ -13,8 +13,9 @@ from mnistweb.weights.importers import ImportOptions, import_model
 from mnistweb.weights.input_folding import ORIENTATIONS
 from mnistweb.weights.layouts import ACTIVATIONS
 
-# What people train on: plain, bytes, centred, dark ink on white, and MNIST's mean and standard deviation.
-USUAL_SCALES = ("0..1", "0..255", "-1..1", "1..0", "0.1307,0.3081")
+# What people train on: plain, centred, dark on white, MNIST's mean and standard deviation, and bytes. Bytes
+# come last because ReLU networks hardly notice pictures that are too bright.
+USUAL_SCALES = ("0..1", "-1..1", "1..0", "0.1307,0.3081", "0..255")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -223,14 +223,15 @@ class ConvNet:
     ) -> None:
         self.padding, self.pools = padding, pools
         shapes = {
-            **{
-                "conv1.weight": (4, 1, k, k),
-                "conv1.bias": (4,),
-                "conv2.weight": (6, 4, k, k),
-                "conv2.bias": (6,),
-            },
+            "conv1.weight": (4, 1, k, k),
+            "conv1.bias": (4,),
+            "conv2.weight": (6, 4, k, k),
+            "conv2.bias": (6,),
             **{f"bn1.{name}": (4,) for name in ("weight", "bias", "running_mean", "running_var")},
-            **{"fc1.weight": (12, flat), "fc1.bias": (12,), "fc2.weight": (10, 12), "fc2.bias": (10,)},
+            "fc1.weight": (12, flat),
+            "fc1.bias": (12,),
+            "fc2.weight": (10, 12),
+            "fc2.bias": (10,),
         }
         self.state = {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
         self.state["bn1.running_var"] = rng.uniform(0.5, 2, 4).astype(np.float32)
