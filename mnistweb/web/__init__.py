@@ -12,6 +12,7 @@ from mnistweb.config import load_settings
 from mnistweb.resources import instance_folder, resource_folder
 from mnistweb.web import debug_image, health, models, paint_screen, predict, upload
 from mnistweb.web.body import Request, check_framing
+from mnistweb.web.compression import register_compression
 from mnistweb.web.errors import register_errors
 from mnistweb.web.headers import register_headers
 from mnistweb.web.load import check_load
@@ -51,6 +52,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     load_models(app)
     app.before_request(start_clock)
     register_headers(app)
+    register_compression(app)
     app.before_request(check_load)
     app.before_request(check_framing)
     register_errors(app)

@@ -13,6 +13,7 @@ const LONGEST_RETRY_MS = 8000;
  */
 export class LiveAnswers {
   #version = 0; // of the drawing; an answer to an older one is stale
+  #answered = -1; // the version of the last answer shown
   #busy = false;
   #again = false;
   #timer = 0;
@@ -32,6 +33,7 @@ export class LiveAnswers {
 
   askSoon(lifted = false) {
     clearTimeout(this.#timer);
+    if (this.#answered === this.#version) return; // the pen rested before it was lifted
     this.#timer = setTimeout(() => this.askNow(), lifted ? LIFTED_MS : REST_MS);
   }
 
@@ -45,6 +47,7 @@ export class LiveAnswers {
       for (const { ask, show } of this.questions()) {
         const answer = await ask();
         if (version !== this.#version) break;
+        this.#answered = version;
         show(answer);
         if (this.#again) break;
       }
