@@ -17,6 +17,8 @@ import numpy as np
 import mnistweb.data.strokes
 import mnistweb.imaging
 import mnistweb.recipes.drawings
+import mnistweb.recipes.drawn_sources
+import mnistweb.recipes.negatives
 import mnistweb.recipes.stand_ins
 from mnistweb.files import write_atomically
 from mnistweb.recipes.progress import Progress
@@ -86,7 +88,13 @@ def _draw(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _fingerprint(key: str, count: int) -> str:
     digest = hashlib.sha256(json.dumps([key, count]).encode())
     # The same settings give other pictures once the code that draws them has changed.
-    modules = (mnistweb.recipes.drawings, mnistweb.recipes.stand_ins, mnistweb.data.strokes)
+    modules = (
+        mnistweb.recipes.negatives,
+        mnistweb.recipes.drawings,
+        mnistweb.recipes.drawn_sources,
+        mnistweb.recipes.stand_ins,
+        mnistweb.data.strokes,
+    )
     sources = [Path(str(module.__file__)) for module in modules]
     sources += sorted(Path(mnistweb.imaging.__path__[0]).glob("*.py"))
     for source in sources:

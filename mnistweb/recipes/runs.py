@@ -62,9 +62,7 @@ def read_settings(folder: Path) -> Recipe:
     try:
         text = (folder / SETTINGS).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise RunError(
-            f"{folder} is not the folder of a run: cannot read {SETTINGS}"
-        ) from problem
+        raise RunError(f"{folder} is not the folder of a run: cannot read {SETTINGS}") from problem
     return parse_recipe(text, name=folder.name)
 
 

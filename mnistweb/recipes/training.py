@@ -20,6 +20,7 @@ from mnistweb.nn.model import Sequential
 from mnistweb.nn.training import TrainingState, evaluate, fit
 from mnistweb.recipes.architecture import build_model
 from mnistweb.recipes.calibration import calibrated_probabilities, fit_temperature, fit_verdict
+from mnistweb.recipes.drawn_sources import as_inputs
 from mnistweb.recipes.errors import RunError
 from mnistweb.recipes.files import recipe_table
 from mnistweb.recipes.mixing import MixedBatches
@@ -117,6 +118,10 @@ def _finished(
     logits = _logits(model, images)
     temperature = fit_temperature(logits, labels)
     confidences = calibrated_probabilities(logits, temperature).max(axis=1)
+    verdict = fit_verdict(confidences)
+    if data.negatives is not None:
+        doubts = calibrated_probabilities(_logits(model, as_inputs(data.negatives)), temperature).max(axis=1)
+        facts["negatives_doubted"] = round(float((doubts < verdict["digit_at_least"]).mean()), 6)
     facts["test_accuracy"] = round(evaluate(model, data.test.images, data.test.labels)[1], 6)
     facts["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
     facts["seconds"] = round(sum(row["seconds"] for row in history))
@@ -128,7 +133,7 @@ def _finished(
         labels=data.label_names,
         training=facts,
         calibration={"temperature": temperature},
-        verdict=fit_verdict(confidences),
+        verdict=verdict,
     )
 
 
