@@ -80,8 +80,9 @@ def _look_over(members: list[zipfile.ZipInfo]) -> None:
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     with archive.open(member) as file:
-        # zipfile stops at the size that the directory states, which was added up before.
-        content = file.read()
+        # With a number zipfile inflates as much and no more; without one it inflates all there is, and cuts
+        # that to the stated size afterwards.
+        content = file.read(member.file_size + 1)
     if len(content) != member.file_size:
         raise WeightsError(
             f"{member.filename!r:.80} has {len(content):,} bytes, its entry says {member.file_size:,}"

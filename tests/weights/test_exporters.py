@@ -100,7 +100,8 @@ def test_a_safetensors_export_is_the_state_dict_of_the_same_layers_in_pytorch(tm
     twin = torch.nn.Sequential(
         torch.nn.Conv2d(1, 3, 3, padding=1, bias=False), torch.nn.BatchNorm2d(3), torch.nn.ReLU(),
         torch.nn.MaxPool2d(2), torch.nn.Conv2d(3, 4, 5, stride=2), torch.nn.Tanh(), torch.nn.Flatten(),
-        torch.nn.Linear(100, 12), torch.nn.BatchNorm1d(12), torch.nn.ReLU(), torch.nn.Dropout(0.2), torch.nn.Linear(12, 10),
+        torch.nn.Linear(100, 12), torch.nn.BatchNorm1d(12), torch.nn.ReLU(),
+        torch.nn.Dropout(0.2), torch.nn.Linear(12, 10),
     ).eval()  # fmt: skip
     twin.load_state_dict(load_file(tmp_path / "model.safetensors"))
     pictures = rng.random((20, 28, 28, 1), dtype=np.float32)
