@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnistweb.nn.errors import ConfigurationError
+from mnistweb.nn.errors import ConfigurationError, TrainingError
 from mnistweb.nn.layers import Array, Layer
 from mnistweb.nn.losses import Loss, softmax_cross_entropy
 from mnistweb.nn.model import Sequential
@@ -91,7 +91,8 @@ def check_gradients(
     objective = _objective(twin, inputs, targets, loss, rng, seed)
     _, grad_outputs = objective()
     grad_inputs = twin.backward(grad_outputs)
-    assert grad_inputs is not None  # every layer was told that its input gradient is needed
+    if grad_inputs is None:
+        raise TrainingError("backward returned no gradient of the inputs although needs_input_grad is set")
     pairs = {name: (param, twin.grads[name].copy()) for name, param in twin.params.items()}
     pairs["inputs"] = (inputs, grad_inputs.copy())
     return GradientReport(

@@ -42,15 +42,40 @@ class Optimizer:
 
         Raises ShapeError when the vectors' lengths differ from each other or from the steps before.
         """
-        self._prepare(params, grads)
-        self.steps_taken += 1
-        self.decay(params, grads, learning_rate, self._scratch)
-        self.update(params, grads, learning_rate, self._scratch, **self.moments)
+        if grads.shape != params.shape:
+            raise ShapeError(f"expected a gradient for each of {params.shape} parameters, got {grads.shape}")
+        self.begin_step(params)
+        self.step_part(params, grads, learning_rate, slice(None))
 
-    def decay(self, params: Array, grads: Array, learning_rate: float, scratch: Array) -> None:
-        """g = g + weight_decay * w"""
+    def begin_step(self, params: Array) -> None:
+        """Count a step; ``step_part`` must then be called for each part of the vectors, by any thread."""
+        if params.ndim != 1:
+            raise ShapeError(f"an optimizer takes a flat vector of parameters, got shape {params.shape}")
+        if not self.moments:
+            self.moments = {name: np.zeros_like(params) for name in self.moment_names}
+        for moment in self.moments.values():
+            if moment.shape != params.shape:
+                raise ShapeError(
+                    f"{type(self).__name__} remembers {moment.size} parameters, but {params.size} came"
+                )
+        if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
+            self._scratch = np.empty_like(params)
+        self.steps_taken += 1
+
+    def step_part(self, params: Array, grads: Array, learning_rate: float, part: slice) -> None:
+        """Change ``params[part]`` in place; an optimizer treats each parameter for itself."""
+        params, grads, scratch = params[part], grads[part], self._scratch[part]
         if self.weight_decay:
-            grads += self._decay_of(params, scratch)
+            np.multiply(params, self.weight_decay, out=scratch)
+            if self.decay_mask is not None:
+                scratch *= self.decay_mask[part]
+            self.apply_decay(params, grads, learning_rate, scratch)
+        moments = {name: moment[part] for name, moment in self.moments.items()}
+        self.update(params, grads, learning_rate, scratch, **moments)
+
+    def apply_decay(self, params: Array, grads: Array, learning_rate: float, decay: Array) -> None:
+        """g = g + decay, where decay is weight_decay * w."""
+        grads += decay
 
     def update(
         self, params: Array, grads: Array, learning_rate: float, scratch: Array, **moments: Array
@@ -72,27 +97,6 @@ class Optimizer:
             )
         self.steps_taken = int(state["steps_taken"])
         self.moments = moments
-
-    def _decay_of(self, params: Array, scratch: Array) -> Array:
-        np.multiply(params, self.weight_decay, out=scratch)
-        if self.decay_mask is not None:
-            scratch *= self.decay_mask
-        return scratch
-
-    def _prepare(self, params: Array, grads: Array) -> None:
-        if params.ndim != 1 or grads.shape != params.shape:
-            raise ShapeError(
-                f"an optimizer takes two flat vectors of one length, got {params.shape} and {grads.shape}"
-            )
-        if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
-            self._scratch = np.empty_like(params)
-        if not self.moments:
-            self.moments = {name: np.zeros_like(params) for name in self.moment_names}
-        for moment in self.moments.values():
-            if moment.shape != params.shape:
-                raise ShapeError(
-                    f"{type(self).__name__} remembers {moment.size} parameters, but {params.size} came"
-                )
 
 
 class SGD(Optimizer):
@@ -171,7 +175,10 @@ class RMSProp(Optimizer):
     def update(  # type: ignore[override]
         self, params: Array, grads: Array, learning_rate: float, scratch: Array, squares: Array
     ) -> None:
-        _average_in_squares(squares, grads, self.rho, scratch)
+        np.multiply(grads, grads, out=scratch)
+        scratch *= 1 - self.rho
+        squares *= self.rho
+        squares += scratch
         _subtract_ratio(params, learning_rate, grads, squares, self.epsilon, scratch)
 
 
@@ -183,7 +190,7 @@ class Adam(Optimizer):
     w = w - learning_rate * m_hat / (sqrt(v_hat) + epsilon)
     """
 
-    moment_names = ("mean", "squares")
+    moment_names = ("grad_sums", "square_sums")
 
     def __init__(
         self,
@@ -199,18 +206,26 @@ class Adam(Optimizer):
         self.epsilon = _positive("epsilon", epsilon)
 
     def update(  # type: ignore[override]
-        self, params: Array, grads: Array, learning_rate: float, scratch: Array, mean: Array, squares: Array
+        self,
+        params: Array,
+        grads: Array,
+        learning_rate: float,
+        scratch: Array,
+        grad_sums: Array,
+        square_sums: Array,
     ) -> None:
-        np.subtract(grads, mean, out=scratch)
-        scratch *= 1 - self.beta1
-        mean += scratch
-        _average_in_squares(squares, grads, self.beta2, scratch)
-        # The two corrections are plain numbers, so they go into the step size and epsilon instead of costing
-        # two more passes over the vectors (Kingma, Ba 2015, end of section 2).
-        correction1 = 1 - self.beta1**self.steps_taken
-        correction2 = math.sqrt(1 - self.beta2**self.steps_taken)
-        step_size = learning_rate * correction2 / correction1
-        _subtract_ratio(params, step_size, mean, squares, self.epsilon * correction2, scratch)
+        # m and v are kept without their factors 1 - beta, which saves two passes over the vectors.
+        grad_sums *= self.beta1
+        grad_sums += grads
+        np.multiply(grads, grads, out=scratch)
+        square_sums *= self.beta2
+        square_sums += scratch
+        # m_hat = factor1 * grad_sums and sqrt(v_hat) = factor2 * sqrt(square_sums); the factors are plain
+        # numbers and go into the step size and epsilon (as in Kingma, Ba 2015, end of section 2).
+        factor1 = (1 - self.beta1) / (1 - self.beta1**self.steps_taken)
+        factor2 = math.sqrt((1 - self.beta2) / (1 - self.beta2**self.steps_taken))
+        step_size = learning_rate * factor1 / factor2
+        _subtract_ratio(params, step_size, grad_sums, square_sums, self.epsilon / factor2, scratch)
 
 
 class AdamW(Adam):
@@ -230,19 +245,9 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
 
-    def decay(self, params: Array, grads: Array, learning_rate: float, scratch: Array) -> None:
-        if self.weight_decay:
-            pull = self._decay_of(params, scratch)
-            pull *= learning_rate
-            params -= pull
-
-
-def _average_in_squares(squares: Array, grads: Array, keep: float, scratch: Array) -> None:
-    """squares = keep * squares + (1 - keep) * grads^2, in place."""
-    np.multiply(grads, grads, out=scratch)
-    scratch *= 1 - keep
-    squares *= keep
-    squares += scratch
+    def apply_decay(self, params: Array, grads: Array, learning_rate: float, decay: Array) -> None:
+        decay *= learning_rate
+        params -= decay
 
 
 def _subtract_ratio(

@@ -16,11 +16,11 @@ from mnistweb.nn.batches import ArrayBatches, Batches
 from mnistweb.nn.blas import one_blas_thread
 from mnistweb.nn.divergence import find_divergence
 from mnistweb.nn.errors import ConfigurationError, DivergedError, StopTraining
-from mnistweb.nn.gradients import BatchGradients, BatchResult
 from mnistweb.nn.losses import Loss, softmax_cross_entropy
 from mnistweb.nn.metrics import accuracy
 from mnistweb.nn.model import Sequential
 from mnistweb.nn.optimizers import Optimizer
+from mnistweb.nn.step import StepResult, TrainingStep
 
 __all__ = ["ArrayBatches", "History", "TrainingState", "evaluate", "fit"]
 
@@ -87,7 +87,7 @@ def fit(
 
     The randomness of an epoch comes from (seed, epoch) alone: with ``start``, a state of the same training,
     the result is bit for bit that of a training that was never interrupted. ``threads`` is 1 or 2, see
-    ``gradients.BatchGradients``.
+    ``step.TrainingStep``.
 
     Raises DivergedError, naming epoch, step and layer, as soon as a loss or gradient is NaN or infinite; the
     model is then as it was before that epoch.
@@ -106,11 +106,11 @@ def fit(
     with (
         one_blas_thread(),
         np.errstate(over="ignore", invalid="ignore", divide="ignore"),
-        BatchGradients(model, loss, threads=threads) as gradients,
+        TrainingStep(model, loss, optimizer, run.average, threads=threads) as train_step,
     ):
         try:
             while run.epoch < epochs and not run.ran_out_of_patience(early_stopping):
-                row = run.train_epoch(batches, gradients, schedule)
+                row = run.train_epoch(batches, train_step, schedule)
                 run.finish_epoch(row, validation)
                 for callback in callbacks:
                     callback(run.last_state)
@@ -148,24 +148,20 @@ class _Run:
         self.last_state = self.state()
 
     def train_epoch(
-        self, batches: Batches, gradients: BatchGradients, schedule: Callable[[int], float]
+        self, batches: Batches, train_step: TrainingStep, schedule: Callable[[int], float]
     ) -> dict[str, float]:
         """Go once through the batches; the row of the history, without validation."""
         model, started = self.model, time.perf_counter()
-        gradients.reseed(np.random.default_rng((self.seed, self.epoch)))
+        train_step.reseed(np.random.default_rng((self.seed, self.epoch)))
         sums = _Sums()
         for inputs, targets in batches.epoch(self.epoch):
-            result = gradients.compute(inputs, targets)
-            gradient_norm = math.sqrt(float(model.flat_grads @ model.flat_grads))
-            if not math.isfinite(result.loss + gradient_norm):
-                what = f"loss {result.loss:.3g}, gradient norm {gradient_norm:.3g}"
-                raise self.diverged(what, inputs, sums.steps + 1)
             learning_rate = schedule(self.steps)
-            self.optimizer.step(model.flat_params, model.flat_grads, learning_rate)
+            result = train_step(inputs, targets, learning_rate)
+            if not math.isfinite(result.loss + result.gradient_norm):
+                what = f"loss {result.loss:.3g}, gradient norm {result.gradient_norm:.3g}"
+                raise self.diverged(what, inputs, sums.steps + 1)
             self.steps += 1
-            if self.average:
-                self.average.update(model.flat_params)
-            sums.add(result, gradient_norm, len(inputs))
+            sums.add(result, len(inputs))
         if sums.steps == 0:
             raise ConfigurationError(f"epoch {self.epoch + 1} has no batches")
         weight_norm = float(np.linalg.norm(model.flat_params))
@@ -260,11 +256,11 @@ class _Sums:
     right: int = 0
     labelled: int = 0
 
-    def add(self, result: BatchResult, gradient_norm: float, examples: int) -> None:
+    def add(self, result: StepResult, examples: int) -> None:
         self.steps += 1
         self.examples += examples
         self.loss += result.loss * examples
-        self.gradient_norm += gradient_norm
+        self.gradient_norm += result.gradient_norm
         self.right += result.right
         self.labelled += result.labelled
 
