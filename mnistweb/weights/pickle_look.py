@@ -61,8 +61,9 @@ def look_over(data: bytes) -> None:
             _check_memo_index(argument, memo_writes, position)
             memo_writes += 1
         elif name == "FRAME" and argument > len(data) - end:
+            left = len(data) - end
             raise WeightsError(
-                f"a frame at byte {position} claims {argument:,} bytes, {len(data) - end:,} are left"
+                f"damaged or cut off: a frame claims {argument:,} bytes at byte {position}, {left:,} are left"
             )
         elif name == "GLOBAL":
             check_name(*argument.split(" ", 1))
