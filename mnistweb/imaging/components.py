@@ -1,7 +1,8 @@
 """Connected components: which pixels of a mask hang together, counting the eight neighbours of each.
 
 Rows are cut into runs of set pixels, runs that touch in adjacent rows are joined, and the joining is carried
-through until nothing changes (union by the smallest number; Shapiro and Stockman, Computer Vision, 2001, 3.4).
+through until nothing changes (union by the smallest number; Shapiro and Stockman, Computer Vision, 2001,
+section 3.4).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Components:
-    """What was found: `labels` (H, W) int32, 0 where the mask is not set, and for label i + 1 the i-th entry of
-    `areas` (pixels), `lefts`, `tops`, `rights`, `bottoms` (the box; right and bottom exclusive).
+    """What was found: `labels` (H, W) int32, 0 where the mask is not set, and for label i + 1 the i-th entry
+    of `areas` (pixels), `lefts`, `tops`, `rights`, `bottoms` (the box; right and bottom exclusive).
     """
 
     labels: NDArray[np.int32]
@@ -31,6 +32,12 @@ class Components:
     def mask_of(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The pixels of those components whose entry in `chosen` (one a component) is set."""
         return np.concatenate(([False], chosen))[self.labels]
+
+    def box_of(self, index: int) -> NDArray[np.bool_]:
+        """One component's own pixels, cropped to its box."""
+        rows = slice(self.tops[index], self.bottoms[index])
+        columns = slice(self.lefts[index], self.rights[index])
+        return self.labels[rows, columns] == index + 1
 
 
 def connected_components(mask: NDArray[np.bool_]) -> Components:

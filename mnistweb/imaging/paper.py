@@ -1,7 +1,7 @@
 """Paper is what most of a picture shows; ink is what differs from it. Here the two are told apart, softly.
 
 A clean drawing has paper of one exact grey. A photograph's paper is lit unevenly and noisy: its brightness is
-estimated at every place, and what is left after dividing by it is ink, on a scale where 1 is a full stroke.
+estimated at every place, and what darkens it there is ink, on a scale where 1 is a full stroke.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from mnistweb.imaging.errors import BlankImageError
@@ -17,22 +16,22 @@ from mnistweb.imaging.filters import Plane, box_mean, closing, resized
 
 _COARSE_SIDE = 100  # pixels of the longer side when colours and polarity are judged
 _PAPER_SIDE = 200  # pixels of the longer side when the paper's brightness is: shadows have edges
-_CLEAN_SHARE = 0.3  # of the pixels that have the paper's exact grey in a clean drawing; in photographs few have
+_CLEAN_SHARE = 0.3  # of a clean drawing's pixels have the paper's exact grey; in photographs few have
 _LEAST_CONTRAST = 0.04  # between ink and paper, of the full scale from black to white
-_DARK_LIGHT = 0.1  # added to the paper's brightness before dividing, so that noise in the dark is not blown up
+_DARKNESS = 0.1  # added to a brightness before dividing by it, so that noise in the dark is not blown up
 
 
 @dataclass(frozen=True)
 class Ink:
     """Ink on its paper.
 
-    amount: (H, W) float32, 0 paper, 1 a full stroke. faint: amounts below this may be noise or a smudge.
+    amount: (H, W) float32, 0 paper, 1 a full stroke. threshold: amounts above it hang together as strokes.
     dark: whether the ink is darker than its paper. clean: whether the paper was of one exact grey.
     evened: (H, W) float32 in [0, 1], the grey picture with the light evened out.
     """
 
     amount: Plane
-    faint: float
+    threshold: float
     dark: bool
     clean: bool
     evened: Plane
@@ -41,23 +40,22 @@ class Ink:
 def grey_of(picture: Image.Image) -> Plane:
     """A picture of mode L or RGB as (H, W) float32 in [0, 1], 0 black.
 
-    A coloured picture is looked at along the colour in which its pixels differ most from their neighbours (the
-    first principal component of their differences), which is the colour between paper and ink: red chalk on a
-    green board may be equally bright, and yellow ink on white nearly so.
+    A coloured picture is looked at along the colour in which its pixels differ most from their neighbours
+    (the first principal component of the differences), which leads from paper to ink: red chalk may be as
+    bright as the green board behind it, and yellow ink nearly as bright as white paper.
     """
     if picture.mode == "L":
         return np.asarray(picture, np.float32) / 255
     factor = max(1, max(picture.size) // _COARSE_SIDE)
     small = np.asarray(picture.reduce(factor), np.float32)
-    across, down = np.diff(small, axis=1).reshape(-1, 3), np.diff(small, axis=0).reshape(-1, 3)
-    spread = across.T @ across + down.T @ down  # (3, 3)
     weights = np.array((0.299, 0.587, 0.114))  # ITU-R BT.601, as Pillow weighs them
-    if not np.allclose(small[..., 0], small[..., 1], atol=2) or not np.allclose(small[..., 0], small[..., 2], atol=2):
-        principal = np.linalg.eigh(spread)[1][:, -1]
+    if np.ptp(small, axis=2).max() > 2:  # there is colour
+        across, down = np.diff(small, axis=1).reshape(-1, 3), np.diff(small, axis=0).reshape(-1, 3)
+        principal = np.linalg.eigh(across.T @ across + down.T @ down)[1][:, -1]
         weights = principal * (1 if principal.sum() >= 0 else -1)
-    weights = weights / np.abs(weights).sum()
-    grey = np.asarray(picture) @ weights.astype(np.float32) / 255
-    return grey - np.minimum(weights, 0).sum().astype(np.float32)
+        weights /= np.abs(weights).sum()
+    grey: Plane = np.asarray(picture) @ (weights / 255).astype(np.float32)
+    return grey - np.float32(np.minimum(weights, 0).sum())
 
 
 def find_ink(grey: Plane) -> Ink:
@@ -71,19 +69,20 @@ def find_ink(grey: Plane) -> Ink:
 def _clean_ink(grey: Plane) -> Ink | None:
     """Ink on paper of one exact grey, or None when the picture is not of that kind."""
     border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
-    paper = np.median(border)
-    difference = grey - paper
+    difference = grey - np.median(border)
+    lowest, highest = float(difference.min()), float(difference.max())
+    dark, contrast = -lowest > highest, max(-lowest, highest)
     if np.count_nonzero(np.abs(difference) < 0.001) < _CLEAN_SHARE * grey.size:
         return None
-    lowest, highest = float(difference.min()), float(difference.max())
-    contrast = max(-lowest, highest)
     if contrast < _LEAST_CONTRAST:
         raise BlankImageError("the picture is blank: nothing on it differs from its background")
     if min(-lowest, highest) > 0.25 * contrast:
-        return None  # both darker and lighter than the paper: shaded or framed
-    dark = -lowest > highest
+        return None  # darker and lighter than the paper: shaded or framed
     amount = np.clip(difference * np.float32((-1 if dark else 1) / contrast), 0, 1)
-    return Ink(amount, faint=0.03, dark=dark, clean=True, evened=grey)
+    inked = np.count_nonzero(amount > 0.15)
+    if np.count_nonzero(amount > 0.004) > 1.6 * inked + grey.shape[0] + grey.shape[1]:
+        return None  # more is faint than the edges of strokes: paper that is partly overexposed
+    return Ink(amount, threshold=0.03, dark=dark, clean=True, evened=grey)
 
 
 def _photographed_ink(grey: Plane) -> Ink:
@@ -91,23 +90,21 @@ def _photographed_ink(grey: Plane) -> Ink:
     lit = grey if dark else 1 - grey
     paper = resized(_paper_brightness(resized(lit, _shape_within(grey.shape, _PAPER_SIDE))), grey.shape)
     light = paper if dark else 1 - paper
-    difference = (paper - lit) / (light + _DARK_LIGHT)
-    if max(grey.shape) >= 100:
-        smooth = box_mean(difference, 1)
-        # What a mean over nine takes away is mostly noise, of which about half stays.
-        noise = 0.75 * float(np.median(np.abs(difference - smooth)))
-        difference = smooth
-    else:
-        noise = 0.75 * float(np.median(np.abs(difference - box_mean(difference, 1))))
+    raw = (paper - lit) / (light + _DARKNESS)
+    smooth = box_mean(raw, 1)
+    # What a mean over nine pixels takes away is mostly noise, of which about half stays; 1.5 median absolute
+    # deviations are about one standard deviation.
+    noise = 0.5 * 1.5 * float(np.median(np.abs(raw - smooth)))
+    darkening = smooth if max(grey.shape) >= 100 else raw
 
-    strongest = float(np.percentile(difference, 99.7))
-    full = float(np.median(difference[difference >= 0.5 * strongest]))
+    strongest = float(np.percentile(darkening, 99.7))
+    full = float(np.median(darkening[darkening >= 0.5 * strongest]))
     if full < max(_LEAST_CONTRAST, 3.5 * noise):
         raise BlankImageError("the picture is blank: nothing on it stands out from its background")
     floor = max(0.2 * full, 2.5 * noise)
-    amount = np.clip((difference - floor) / (0.85 * full - floor), 0, 1)
-    evened = np.clip(1 - difference if dark else difference, 0, 1)
-    return Ink(amount, faint=0.35, dark=dark, clean=False, evened=evened)
+    amount = np.clip((darkening - floor) / (0.85 * full - floor), 0, 1).astype(np.float32)
+    evened = np.clip(1 - darkening if dark else darkening, 0, 1)
+    return Ink(amount, threshold=0.35, dark=dark, clean=False, evened=evened)
 
 
 def _shape_within(shape: tuple[int, int], side: int) -> tuple[int, int]:
@@ -118,7 +115,9 @@ def _shape_within(shape: tuple[int, int], side: int) -> tuple[int, int]:
 def _ink_is_dark(coarse: Plane) -> bool:
     """Whether the edges in a coarse picture lie on the dark side of the paper's brightness.
 
-    The paper's brightness is a quadratic surface fitted to the whole picture, in which outliers count little.
+    The paper's brightness is a quadratic surface fitted to the picture by least squares, again and again,
+    with less weight each time for what is far from it (Holland and Welsch, Robust regression using
+    iteratively reweighted least-squares, 1977).
     """
     height, width = coarse.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
@@ -132,7 +131,7 @@ def _ink_is_dark(coarse: Plane) -> bool:
         weighted = basis * weights[:, None]
         surface = np.linalg.lstsq(weighted.T @ basis, weighted.T @ values, rcond=None)[0]
         rest = values - basis @ surface
-    slope_y, slope_x = np.gradient(coarse) if min(coarse.shape) > 1 else (coarse * 0, coarse * 0)
+    slope_y, slope_x = np.gradient(coarse)
     return float((rest.reshape(coarse.shape) * (slope_x**2 + slope_y**2)).sum()) <= 0
 
 
@@ -146,9 +145,5 @@ def _paper_brightness(lit: Plane) -> Plane:
     filled = filled[beyond : beyond + lit.shape[0], beyond : beyond + lit.shape[1]]
     # Noise lifts a greatest value above the mean; the places that are surely paper tell by how much.
     ratio = smooth / np.maximum(filled, 0.01)
-    return filled * np.float32(np.median(ratio[ratio > 0.85]))
-
-
-def as_picture(values: NDArray) -> NDArray[np.uint8]:
-    """Values in [0, 1] as uint8 in [0, 255], for showing."""
-    return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    surely = ratio[ratio > 0.85]
+    return filled * np.float32(np.median(surely) if len(surely) else 1)

@@ -1,9 +1,9 @@
-"""Stand-ins for photographs: takes the ink of a digit and shows it as a telephone's camera would see it on paper.
+"""Stand-ins for photographs: shows the ink of a digit as a telephone's camera would see it on paper.
 
-Real photographs of labelled digits are hard to come by, but what happens between pen and file is well known: a
-medium that covers the paper unevenly, paper with a colour, a grain and perhaps printed lines, light from one side
-and a shadow over a corner, a tilted camera that blurs, adds noise, and saves as JPEG. Each is done here in that
-order. All choices come from the generator that is passed in, so equal seeds give equal files.
+Real photographs of labelled digits are hard to come by, but what happens between pen and file is well known:
+a medium that covers the paper unevenly; paper with a colour, a grain and perhaps printed lines; light from
+one side and a shadow over a corner; a tilted camera that blurs, adds noise and saves as JPEG. Each is done
+here in that order. All choices come from the generator that is passed in, so equal seeds give equal files.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Medium:
     """What was written with: its colours (RGB in 0..1), how well it covers, and how grainy its stroke is."""
 
     colours: tuple[Colour, ...]
-    coverage: tuple[float, float]  # share of the paper's colour that it hides, from the faintest to the firmest
+    coverage: tuple[float, float]  # share of the paper's colour that it hides, at least and at most
     grain: float  # 0: an even film, 1: breaks up on the paper's tooth
 
 
 @dataclass(frozen=True)
 class Paper:
-    """What was written on: its colours, whether it is dark, and the printed lines ("", "squared" or "lined")."""
+    """What was written on: its colours, whether it is dark, and its lines ("", "squared" or "lined")."""
 
     colours: tuple[Colour, ...]
     dark: bool = False
@@ -75,14 +75,15 @@ def photograph(
 ) -> bytes:
     """A JPEG file that shows the ink as a photograph would.
 
-    ink: (H, W), bright where the pen was, uint8 or float in [0, 1], with paper around it. rng: decides all that
-    is left open. medium: a key of DARK_MEDIA or LIGHT_MEDIA; paper: a key of PAPERS, dark for light media.
-    side: pixels of the picture's longer side, between 120 and 360 if left open.
+    ink: (H, W), bright where the pen was, uint8 or float in [0, 1], with paper around it. rng: decides all
+    that is left open. medium: a key of DARK_MEDIA or LIGHT_MEDIA; paper: a key of PAPERS, dark for light
+    media. side: pixels of the picture's longer side, between 120 and 360 if left open.
 
     Raises KeyError for a medium or a paper that does not exist or does not go with the other.
     """
     if paper is None:
-        fits = [name for name, sheet in PAPERS.items() if medium is None or sheet.dark == (medium in LIGHT_MEDIA)]
+        light = medium in LIGHT_MEDIA
+        fits = [name for name, sheet in PAPERS.items() if medium is None or sheet.dark == light]
         paper = fits[rng.integers(len(fits))]
     sheet = PAPERS[paper]
     media = LIGHT_MEDIA if sheet.dark else DARK_MEDIA
@@ -113,8 +114,9 @@ def _paper(sheet: Paper, shape: tuple[int, int], rng: np.random.Generator) -> ND
     """The empty sheet, (H, W, 3) float32: colour, clouds, fibre, and the printed lines."""
     height, width = shape
     colour = np.asarray(sheet.colours[rng.integers(len(sheet.colours))], np.float32)
-    tone = 1 + rng.uniform(0, 0.05) * _clouds(shape, 6, rng) + rng.uniform(0, 0.03) * _clouds(shape, width // 2, rng)
-    page = colour * tone[:, :, None]
+    tone = 1 + rng.uniform(0, 0.05) * _clouds(shape, 6, rng)
+    tone += rng.uniform(0, 0.03) * _clouds(shape, width // 2, rng)
+    page: NDArray[np.float32] = (colour * tone[:, :, None]).astype(np.float32)
     if not sheet.lines:
         return page
     pitch = rng.uniform(0.09, 0.3) * width
@@ -126,7 +128,7 @@ def _paper(sheet: Paper, shape: tuple[int, int], rng: np.random.Generator) -> ND
     if sheet.lines == "squared":
         lines = np.maximum(lines, _near_a_line(columns, pitch, thickness, rng))
     cover = (strength * np.broadcast_to(lines, shape))[:, :, None]
-    return page * (1 - cover) + printed * cover
+    return (page * (1 - cover) + printed * cover).astype(np.float32)
 
 
 def _near_a_line(places: NDArray, pitch: float, thickness: float, rng: np.random.Generator) -> NDArray:
@@ -159,7 +161,7 @@ def _tilted(scene: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.
     pad = 0.12  # the page goes on beyond the picture, so that no corner of the view is empty
     wide, high = round(pad * width), round(pad * height)
     padded = np.pad(scene, ((high, high), (wide, wide), (0, 0)), mode="reflect")
-    quad = tuple((corners + (wide, high)).ravel())
+    quad = tuple((corners + np.array((wide, high))).ravel())
     planes = [
         Image.fromarray(padded[:, :, channel]).transform(
             (width, height), Image.Transform.QUAD, quad, Image.Resampling.BILINEAR
@@ -190,8 +192,9 @@ def _camera(scene: NDArray[np.float32], rng: np.random.Generator) -> bytes:
     exposed = np.clip(scene * balance * rng.uniform(0.75, 1.1), 0, 1) ** rng.uniform(0.8, 1.2)
     picture = Image.fromarray((exposed * 255).astype(np.uint8))
     blurred = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.006) * picture.width))
-    noise = rng.normal(0, rng.uniform(0.5, 7), (*scene.shape[:2], 1)) + rng.normal(0, rng.uniform(0, 3), scene.shape)
-    noisy = np.clip(np.asarray(blurred) + noise, 0, 255).astype(np.uint8)
+    grey_noise = rng.normal(0, rng.uniform(0.5, 7), (*scene.shape[:2], 1))
+    colour_noise = rng.normal(0, rng.uniform(0, 3), scene.shape)
+    noisy = np.clip(np.asarray(blurred) + grey_noise + colour_noise, 0, 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(noisy).save(file, "JPEG", quality=int(rng.integers(40, 95)))
     return file.getvalue()

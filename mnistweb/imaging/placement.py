@@ -1,4 +1,4 @@
-"""Places a cropped digit as MNIST's makers did: 20 pixels long, proportions kept, its mass in the middle of 28x28."""
+"""Places a cropped digit as MNIST's makers did: 20 pixels long, proportions kept, centred by its mass."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ DIGIT_SIDE = 20  # pixels of the digit's longer side in it
 
 
 def scaled(ink: Plane) -> Plane:
-    """A cropped digit (h, w) in [0, 1] with its longer side scaled to 20 pixels by averaging over areas."""
+    """A cropped digit (h, w) in [0, 1], its longer side scaled to 20 pixels by averaging over areas.
+
+    The brightest pixel becomes 1, as it nearly always is in MNIST.
+    """
     scale = DIGIT_SIDE / max(ink.shape)
     size = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
-    return np.asarray(Image.fromarray(np.ascontiguousarray(ink)).resize(size, Image.Resampling.BOX))
+    small = np.asarray(Image.fromarray(np.ascontiguousarray(ink)).resize(size, Image.Resampling.BOX))
+    return small / small.max()
 
 
 def centre_of_mass(ink: Plane) -> tuple[float, float]:

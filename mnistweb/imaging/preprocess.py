@@ -1,8 +1,12 @@
-"""Makes any picture of a digit look like one of MNIST: 28x28, ink bright, 20 pixels long, centred by its mass.
+"""Makes a picture of a digit look like one of MNIST: 28x28, ink bright, 20 pixels long, centred by its mass.
 
-MNIST's makers fitted each digit into 20x20 pixels with its proportions kept and anti-aliased, and placed it in
-28x28 so that its centre of mass lies in the middle (LeCun, Bottou, Bengio, Haffner: Gradient-based learning
-applied to document recognition, 1998, section III A). A network trained on such pictures reads no others well.
+MNIST's makers fitted each digit into 20x20 pixels with its proportions kept and anti-aliased, and placed it
+in 28x28 so that its centre of mass lies in the middle (LeCun, Bottou, Bengio, Haffner: Gradient-based learning
+applied to document recognition, 1998, section III A). A network trained on such pictures reads no others
+well.
+
+This is the one way from a picture to a network: the canvas, the upload, the API, the command line and the
+drawings that networks are trained on all pass through it.
 """
 
 from __future__ import annotations
@@ -13,13 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnistweb.imaging import cleaning
-from mnistweb.imaging.errors import BlankImageError
-from mnistweb.imaging.filters import dilated
-from mnistweb.imaging.paper import as_picture, find_ink, grey_of
+from mnistweb.imaging.components import connected_components
+from mnistweb.imaging.decode import MIN_SIDE
+from mnistweb.imaging.errors import BlankImageError, ImageError, ImageTooSmallError
+from mnistweb.imaging.filters import Plane, dilated
+from mnistweb.imaging.lines import without_lines
+from mnistweb.imaging.paper import Ink, find_ink, grey_of
+from mnistweb.imaging.parts import find_sheet, is_dot, parts_of_digit
 from mnistweb.imaging.placement import centre_of_mass, centred, scaled
 
 WORKING_SIDE = 400  # pixels; larger pictures are reduced to this before anything else
+_MOST_SHEETS = 2  # that lie on one another: a sheet on a table, a frame on the sheet
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,8 @@ class Preprocessed:
     """A digit in MNIST form.
 
     pixels: (28, 28) float32 in [0, 1], ink bright. steps: how it came about, empty unless asked for.
-    polarity: "dark_on_light" or "light_on_dark", as found in the input. ink_box: (left, top, right, bottom) and
-    centre_of_mass: (x, y), both in pixels of the input.
+    polarity: "dark_on_light" or "light_on_dark", as found in the input. ink_box: (left, top, right, bottom)
+    and centre_of_mass: (x, y), both in pixels of the input.
     """
 
     pixels: NDArray[np.float32]
@@ -53,13 +61,14 @@ def preprocess(image: Image.Image | NDArray, *, keep_steps: bool = False) -> Pre
     image: a PIL picture of any mode, or an array (H, W), (H, W, 3) or (H, W, 4), uint8 or float in [0, 1].
     keep_steps: also return the picture after each step.
 
-    Raises BlankImageError when nothing like a digit is drawn on it.
+    Raises BlankImageError when nothing like a digit is drawn on it, ImageTooSmallError when a side has fewer
+    than 8 pixels, and ImageError for an array that is no picture.
     """
     steps: list[Step] = []
 
     def keep(name: str, title: str, pixels: NDArray) -> None:
         if keep_steps:
-            steps.append(Step(name, title, pixels if pixels.dtype == np.uint8 else as_picture(pixels)))
+            steps.append(Step(name, title, pixels if pixels.dtype == np.uint8 else _shown(pixels)))
 
     original = _as_image(image)
     picture = _on_white_paper(original)
@@ -67,38 +76,20 @@ def preprocess(image: Image.Image | NDArray, *, keep_steps: bool = False) -> Pre
     grey = grey_of(picture)
     keep("grey", "Grey", grey)
 
-    left, top = 0, 0  # of the part that is looked at
-    for _ in range(3):
-        ink = find_ink(grey)
-        parts = cleaning.parts_of_ink(ink.amount, ink.faint)
-        chosen = cleaning.parts_of_digit(parts, ink.amount > 0.6)
-        sheet = cleaning.sheet_box(parts, chosen)
-        if sheet is None:
-            break
-        inset = max(2, round(0.04 * min(sheet[2] - sheet[0], sheet[3] - sheet[1])))
-        left, top = left + sheet[0] + inset, top + sheet[1] + inset
-        grey = grey[sheet[1] + inset : sheet[3] - inset, sheet[0] + inset : sheet[2] - inset]
+    ink, strokes, left, top = _find_digit(grey)
     keep("light", "Light evened out", ink.evened)
     keep("ink", "Ink bright, paper black", ink.amount)
-
-    kept = parts.mask_of(chosen)
-    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
-    if not len(rows):
-        raise BlankImageError("the picture is blank but for lines, a frame or specks")
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    if cleaning.is_dot(kept[box], min(kept.shape)):
-        raise BlankImageError("the picture is blank but for a dot")
-    digit = ink.amount * (kept if ink.clean else dilated(kept, 2))
+    digit = ink.amount * strokes
     keep("clean", "Lines, frames and specks removed", digit)
+    box = _ink_box(digit)
     cropped = digit[box]
     keep("crop", "Cropped to the ink", cropped)
     small = scaled(cropped)
-    small = small / small.max()
     keep("scale", "Longer side 20 pixels", small)
     pixels = centred(small)
     keep("centre", "Centred by its mass", pixels)
 
-    back = original.width / picture.width
+    back = original.width / picture.width  # from pixels of the working size to those of the input
     x, y = centre_of_mass(cropped)
     left, top = left + box[1].start, top + box[0].start
     right, bottom = left + cropped.shape[1], top + cropped.shape[0]
@@ -109,6 +100,38 @@ def preprocess(image: Image.Image | NDArray, *, keep_steps: bool = False) -> Pre
         ink_box=(round(left * back), round(top * back), round(right * back), round(bottom * back)),
         centre_of_mass=((left + x + 0.5) * back, (top + y + 0.5) * back),
     )
+
+
+def _find_digit(grey: Plane, sheets: int = 0) -> tuple[Ink, NDArray[np.bool_], int, int]:
+    """The ink, where it belongs to the digit, and the left and top of the part of the picture they show.
+
+    When what stands out is a sheet of paper, within a thick frame or on a table, the digit is looked for on
+    that.
+    """
+    ink = find_ink(grey)
+    parts = connected_components(without_lines(ink.amount > ink.threshold))
+    chosen = parts_of_digit(parts, strong=ink.amount > 0.6)
+    sheet = find_sheet(parts, chosen) if sheets < _MOST_SHEETS else None
+    if sheet is not None:
+        left, top, right, bottom = sheet
+        inset = max(2, round(0.04 * min(right - left, bottom - top)))  # its edge is blurred or askew
+        within = grey[top + inset : bottom - inset, left + inset : right - inset]
+        ink, strokes, x, y = _find_digit(within, sheets + 1)
+        return ink, strokes, left + inset + x, top + inset + y
+    if not chosen.any():
+        raise BlankImageError("the picture is blank but for lines, a frame or specks")
+    strokes = parts.mask_of(chosen)
+    if is_dot(strokes[_ink_box(strokes)], min(strokes.shape)):
+        raise BlankImageError("the picture is blank but for a dot")
+    # In a photograph the threshold lies within the soft edge of a stroke, which belongs to it.
+    return ink, strokes if ink.clean else dilated(strokes, 2), 0, 0
+
+
+def _ink_box(ink: NDArray) -> tuple[slice, slice]:
+    """The rows and columns from the first to the last that have ink."""
+    inked = ink > 0
+    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _on_white_paper(image: Image.Image) -> Image.Image:
@@ -127,9 +150,28 @@ def _on_white_paper(image: Image.Image) -> Image.Image:
 
 
 def _as_image(image: Image.Image | NDArray) -> Image.Image:
-    if isinstance(image, Image.Image):
-        return image
-    values = np.asarray(image)
-    if values.dtype.kind == "f":
-        values = np.round(np.clip(values, 0, 1) * 255)
-    return Image.fromarray(values.astype(np.uint8))
+    if not isinstance(image, Image.Image):
+        values = np.asarray(image)
+        if values.ndim == 3 and values.shape[2] == 1:
+            values = values[:, :, 0]
+        if values.ndim != 2 and not (values.ndim == 3 and values.shape[2] in (3, 4)):
+            raise ImageError(
+                f"an array of shape (H, W), (H, W, 3) or (H, W, 4) is wanted, got {values.shape}"
+            )
+        if not values.size:
+            raise ImageTooSmallError(f"the array of shape {values.shape} is empty")
+        if values.dtype.kind == "f":
+            values = _shown(values)
+        elif values.dtype != np.uint8:
+            raise ImageError(f"an array of uint8, or of floats in [0, 1], is wanted, got {values.dtype}")
+        image = Image.fromarray(values)
+    if min(image.size) < MIN_SIDE:
+        raise ImageTooSmallError(
+            f"the picture is {image.width}x{image.height} pixels; each side must have at least {MIN_SIDE}"
+        )
+    return image
+
+
+def _shown(values: NDArray) -> NDArray[np.uint8]:
+    """Values in [0, 1] as uint8; NaN becomes 0."""
+    return np.round(np.clip(np.nan_to_num(values), 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,63 @@
+"""Takes out the printed lines of squared and lined paper: straight, thin, and running from edge to edge."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+_SLOPES = np.tan(np.radians(np.arange(-10, 10.5, 0.5)))  # of printed lines against the picture's edges
+_COVER = 0.7  # share of a printed line that can be seen
+_ENDS = 0.05  # of the picture's side: a printed line is seen at both edges, a digit's bar is not
+_THICKNESS = 0.04  # of the picture's side, at most
+
+
+def without_lines(mask: Mask) -> Mask:
+    """An (H, W) mask without its printed lines; where a stroke crosses a line the stroke stays."""
+    return _without_lines_across(_without_lines_across(mask).T).T
+
+
+def _without_lines_across(mask: Mask) -> Mask:
+    height, width = mask.shape
+    ends = max(1, round(_ENDS * width))
+    if mask.any(axis=0).mean() < _COVER or not mask[:, :ends].any() or not mask[:, -ends:].any():
+        return mask
+    ys, xs = np.nonzero(mask)
+    everywhere, at_left, at_right = slice(None), xs < ends, xs >= width - ends
+    reach = int(np.ceil(width * np.abs(_SLOPES).max())) + 1
+    columns = np.arange(width)
+    lines = np.zeros_like(mask)
+    for slope in _SLOPES:
+        # The row at which the line of this slope through each pixel meets the middle column.
+        rows = np.round(ys - slope * (xs - width / 2)).astype(int) + reach
+        places = height + 2 * reach
+        cover, left, right = (
+            np.bincount(rows[chosen], minlength=places) for chosen in (everywhere, at_left, at_right)
+        )
+        runs_through = (cover >= _COVER * width) & (np.minimum(left, right) >= _COVER * ends)
+        for row in np.flatnonzero(runs_through):
+            line = np.round(row - reach + slope * (columns - width / 2)).astype(int)
+            inside = (line >= 0) & (line < height)
+            lines[line[inside], columns[inside]] = True
+    return mask & ~_thin_runs_on(lines, mask) if lines.any() else mask
+
+
+def _thin_runs_on(lines: Mask, mask: Mask) -> Mask:
+    """Those vertical runs of set pixels that meet a line and are hardly thicker than lines are."""
+    runs = _numbered_vertical_runs(mask)
+    met = np.unique(runs[lines & mask])
+    lengths = np.bincount(runs.ravel())
+    thin = np.zeros(len(lengths), bool)
+    thin[met] = lengths[met] <= min(1.7 * np.median(lengths[met]) + 1, max(1, _THICKNESS * mask.shape[0]))
+    thin[0] = False  # number 0 is what is not set
+    return thin[runs]
+
+
+def _numbered_vertical_runs(mask: Mask) -> NDArray[np.int64]:
+    """(H, W): 0 off the mask, else the number, from 1, of the vertical run of set pixels."""
+    turned = mask.T
+    begins = turned.copy()
+    begins[:, 1:] &= ~turned[:, :-1]
+    numbers = np.cumsum(begins.ravel()).reshape(turned.shape) * turned
+    return np.asarray(numbers.T, np.int64)
