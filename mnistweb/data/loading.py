@@ -14,7 +14,7 @@ from mnistweb.data.arff import read_arff
 from mnistweb.data.cache import cached, fingerprint
 from mnistweb.data.catalogue import KNOWN_DATASETS, MNIST
 from mnistweb.data.compression import open_unpacked
-from mnistweb.data.dataset import Dataset, from_pixels
+from mnistweb.data.dataset import DIGIT_NAMES, Dataset, from_pixels
 from mnistweb.data.errors import DataError, MissingDataError
 from mnistweb.data.finding import data_folders, default_data_folder, find_file, instance_data_folder
 from mnistweb.data.idx import read_idx
@@ -45,7 +45,7 @@ def load_dataset(
 
     source: a known name (``"mnist"``), looked for in `data_dir` and its subfolders, by default in the folder
     MNISTWEB_DATA_DIR names and in the instance's; or the path of
-    - a folder with four IDX files named like MNIST's,
+    - a folder with four IDX files named like MNIST's, of ten classes,
     - a folder of pictures in subfolders by label, or with such folders in its subfolders train and test,
     - an ARFF or CSV file, or an mnist.pkl.gz.
     Where a source has no test part, a tenth of each class is it, always the same, and train is the rest.
@@ -88,11 +88,9 @@ def _known(name: str, split: str, data_dir: str | os.PathLike[str] | None) -> _F
     return _idx_pair(f"{name}/{split}", images, labels, known.label_names)
 
 
-def _idx_pair(name: str, images: Path, labels: Path, label_names: tuple[str, ...] = ()) -> _Found:
+def _idx_pair(name: str, images: Path, labels: Path, label_names: tuple[str, ...] = DIGIT_NAMES) -> _Found:
     def read() -> Dataset:
-        pixels, answers = read_idx(images), read_idx(labels)
-        classes = max(int(answers.max(initial=0)) + 1, 10)
-        return from_pixels(pixels, answers, name, label_names or tuple(map(str, range(classes))))
+        return from_pixels(read_idx(images), read_idx(labels), name, label_names)
 
     return _Found(name, [images, labels], read)
 

@@ -38,6 +38,9 @@ def load(address: str, partial: Path, on_bytes: OnBytes, *, timeout_seconds: flo
         if partial.is_file() and not partial.stat().st_size:
             remove(partial)
         raise
+    except OSError:
+        remove(partial)  # on a full disk nobody wants to keep half a file
+        raise
 
 
 def remove(partial: Path) -> None:

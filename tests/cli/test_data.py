@@ -7,6 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -14,6 +15,7 @@ from mnistweb.cli.data import data
 from mnistweb.data import catalogue
 from mnistweb.data.catalogue import DataFile, KnownDataset
 from tests.data.mirrors import running_mirror
+from tests.data.test_idx import idx_bytes
 from tests.data.test_loading import write_idx_set
 
 CONTENT = b"the content of a tiny file"
@@ -131,3 +133,33 @@ def test_info_of_a_broken_file_names_it(tmp_path: Path) -> None:
     result = run("info", tmp_path / "digits.csv")
     assert result.exit_code == 1
     assert "digits.csv: line 1: 3 columns, wanted 785" in result.stderr
+
+
+PIXELS, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "words"),
+    [
+        (PIXELS, lambda packed: packed[:-100], "the gzip data is cut off"),
+        (PIXELS, lambda packed: packed[:-6] + b"\0\0" + packed[-4:], "the gzip data is damaged"),
+        (PIXELS, lambda packed: packed[2:], "not an IDX file"),
+        (PIXELS, lambda packed: gzip.compress(gzip.decompress(packed)[:9]), "cut off inside the IDX header"),
+        (PIXELS, lambda packed: gzip.compress(b"\1" + gzip.decompress(packed)[1:]), "not an IDX file"),
+        (PIXELS, lambda packed: gzip.compress(gzip.decompress(packed)[:-1]), "the IDX header claims"),
+        (PIXELS, lambda packed: gzip.compress(gzip.decompress(packed) + bytes(99_000_000), 1), "holds more"),
+        (PIXELS, lambda packed: b"\0\0\x08\3\x7f\xff\xff\xff\0\0\0\x1c\0\0\0\x1c", "at most 268,435,456"),
+        (PIXELS, lambda packed: gzip.compress(idx_bytes(np.zeros((30, 32, 32), np.uint8))), "must be 28x28"),
+        (LABELS, lambda packed: gzip.compress(idx_bytes(np.full(30, 10, np.uint8))), "label 10 of picture 0"),
+        (LABELS, lambda packed: gzip.compress(idx_bytes(np.zeros(29, np.uint8))), "pictures do not go with"),
+    ],
+)
+def test_a_damaged_file_is_one_line_and_exit_code_1(tmp_path: Path, name: str, damage, words: str) -> None:
+    write_idx_set(tmp_path / "mine", count=30)
+    path = tmp_path / "mine" / name
+    path.write_bytes(damage(path.read_bytes()))
+    result = run("info", tmp_path / "mine")
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""

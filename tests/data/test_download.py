@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import hashlib
 import io
+import resource
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -190,6 +191,19 @@ def test_a_download_without_end_is_stopped(serve, known, tmp_path: Path, monkeyp
     known(mirror.url)
     with pytest.raises(DownloadError, match="sent more than 100,000 bytes"):
         fetch("tiny", tmp_path)
+    assert files_in(tmp_path) == []
+
+
+def test_a_disk_that_refuses_is_not_the_mirrors_fault_and_keeps_nothing(serve, known, tmp_path: Path) -> None:
+    known(serve().url)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            fetch("tiny", tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not isinstance(raised.value, DownloadError)
     assert files_in(tmp_path) == []
 
 
