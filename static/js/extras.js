@@ -7,6 +7,7 @@ import { fromFragment, toFragment } from "./share.js";
 const $ = (id) => document.getElementById(id);
 const LARGEST_SIDE = 1200; // pixels of a placed picture; a digit needs no more, and a photo would travel slowly
 const SAVED_SIDE = 840;
+const KEPT = "drawing"; // the name in the session's storage
 
 export function offerExtras({ drawing, answer, small }) {
   const say = (sentence) => ($("notice").textContent = sentence);
@@ -30,20 +31,25 @@ export function offerExtras({ drawing, answer, small }) {
       say(`The link is in the address bar: it carries the strokes.${left}`);
     }
   });
-  const redraw = () => {
-    const strokes = fromFragment(location.hash);
+  const redraw = (fragment) => {
+    const strokes = fromFragment(fragment);
     if (strokes.length === 0) return;
     drawing.clear();
     strokes.forEach((stroke) => drawing.add(stroke));
   };
-  addEventListener("hashchange", redraw);
-  redraw();
+  addEventListener("hashchange", () => redraw(location.hash));
+  redraw(location.hash);
+
+  // A phone that is short of memory throws away pages in the background; coming back must not lose the strokes.
+  const cameBack = document.wasDiscarded || performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+  if (cameBack && drawing.isBlank) redraw(sessionStorage.getItem(KEPT) ?? "");
+  addEventListener("pagehide", () => sessionStorage.setItem(KEPT, toFragment(drawing.marks)));
 
   async function place([file]) {
     try {
       const image = await createImageBitmap(file);
       drawing.clear();
-      drawing.add({ kind: "picture", image, dataUrl: asDataUrl(image) });
+      drawing.add({ kind: "picture", image, dataUrl: asDataUrl(image, file.type) });
       say(`${file.name} is on the sheet. Draw over it or erase as you like.`);
     } catch {
       say(`${file.name} is no picture that this browser can read.`);
@@ -56,7 +62,8 @@ export function offerExtras({ drawing, answer, small }) {
   receivePictures($("paint-canvas").parentElement, place);
 }
 
-function asDataUrl(image) {
+/** The picture as it is sent: no larger than it need be, photos as JPEG since as PNG they would be ten times the size. */
+function asDataUrl(image, type) {
   const scale = Math.min(1, LARGEST_SIDE / Math.max(image.width, image.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(image.width * scale));
@@ -64,7 +71,7 @@ function asDataUrl(image) {
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
-  return canvas.toDataURL("image/png");
+  return canvas.toDataURL(type === "image/jpeg" ? type : "image/png", 0.92);
 }
 
 function save(name, url) {

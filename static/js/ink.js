@@ -11,7 +11,7 @@ export function paintMarks(context, side, marks, colour) {
   context.fillStyle = colour;
   for (const mark of marks) {
     context.globalCompositeOperation = mark.tool === "eraser" ? "destination-out" : "source-over";
-    if (mark.kind === "picture") paintPicture(context, side, mark.image);
+    if (mark.kind === "picture") paintPicture(context, side, mark.image, colour);
     if (mark.kind === "stroke") paintStroke(context, side, mark);
   }
   context.globalCompositeOperation = "source-over";
@@ -29,11 +29,15 @@ export function asPicture(marks, side = PICTURE_SIDE) {
   return canvas;
 }
 
-function paintPicture(context, side, image) {
+function paintPicture(context, side, image, colour) {
   const scale = Math.min(side / image.width, side / image.height);
   const [width, height] = [image.width * scale, image.height * scale];
+  const [left, top] = [(side - width) / 2, (side - height) / 2];
+  context.fillStyle = "#fff"; // what is transparent lies on white paper, here as on the server
+  context.fillRect(left, top, width, height);
+  context.fillStyle = colour;
   context.imageSmoothingQuality = "high";
-  context.drawImage(image, (side - width) / 2, (side - height) / 2, width, height);
+  context.drawImage(image, left, top, width, height);
 }
 
 function paintStroke(context, side, { points, width }) {

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterable
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.digits import DIGITS, Stroke
-
-STEPS_BETWEEN = 3  # events from one recorded point to the next
 
 # Counts the pixels of the canvas that are mostly opaque; the paper is transparent.
 _INK = """canvas => {
@@ -51,7 +48,7 @@ class PaintScreen:
             self.page.mouse.move(*points[0])
             self.page.mouse.down()
             for x, y in points[1:]:
-                self.page.mouse.move(x, y, steps=STEPS_BETWEEN)
+                self.page.mouse.move(x, y)
             self.page.mouse.up()
 
     def draw_digit(self, digit: int) -> None:
@@ -63,7 +60,7 @@ class PaintScreen:
         for stroke in strokes:
             points = self._on_screen(stroke)
             self.touch("touchStart", {"x": points[0][0], "y": points[0][1]})
-            for x, y in _between(points):
+            for x, y in points[1:]:
                 self.touch("touchMove", {"x": x, "y": y})
             self.touch("touchEnd")
 
@@ -89,10 +86,3 @@ class PaintScreen:
         box = self.canvas.bounding_box()
         assert box is not None
         return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
-
-
-def _between(points: Sequence[tuple[float, float]]) -> Iterable[tuple[float, float]]:
-    for (x0, y0), (x1, y1) in pairwise(points):
-        for step in range(1, STEPS_BETWEEN + 1):
-            part = step / STEPS_BETWEEN
-            yield x0 + part * (x1 - x0), y0 + part * (y1 - y0)

@@ -90,6 +90,15 @@ def test_a_link_carries_the_strokes(screen: PaintScreen, new_page: NewPage, serv
     assert other.ink() == pytest.approx(screen.ink(), rel=0.02)
 
 
+def test_going_away_and_back_keeps_the_drawing(screen: PaintScreen, server: Server) -> None:
+    screen.page.wait_for_load_state("networkidle")
+    screen.draw_digit(3)
+    screen.expect_digit(3)
+    screen.page.goto(f"{server.url}/upload")
+    screen.page.go_back()
+    screen.expect_digit(3)
+
+
 BROKEN = ["#strokes=", "#strokes=AA", "#strokes=AQBB____", "#strokes=%%", "#elsewhere"]
 
 

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Route, expect
 
 from mnistweb.imaging.strokes import render_strokes
 from tests.browser.conftest import NewPage, Server
@@ -145,3 +145,37 @@ def test_a_printed_result_leaves_out_what_paper_cannot_do(new_page: NewPage, ser
     expect(page.locator("#answer")).to_be_visible()
     expect(page.locator(".tools")).to_be_hidden()
     expect(page.locator("nav")).to_be_hidden()
+
+
+def test_the_paint_screen_is_light_on_the_wire(new_page: NewPage, server: Server) -> None:
+    page = new_page(locale="de")  # nothing cached
+    sizes: list[float] = []
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.goto(f"{server.url}/paint-screen", wait_until="networkidle")
+    assert 10_000 < sum(sizes) < 60_000
+
+
+def test_everything_comes_from_this_server(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    asked: list[str] = []
+    page.route("**/*", lambda route: (asked.append(route.request.url), route.continue_()))
+    for path in ("/paint-screen", "/upload", "/debug-image"):
+        page.goto(server.url + path, wait_until="networkidle")
+    assert len(asked) > 10
+    assert [url for url in asked if not url.startswith(server.url)] == []
+
+
+def test_the_page_is_painted_before_its_scripts_arrive(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    held: list[Route] = []
+    page.route("**/*.js", lambda route: held.append(route))
+    page.goto(f"{server.url}/paint-screen", wait_until="commit")
+    expect(page.locator("#answer .bars li")).to_have_count(10)
+    page.wait_for_timeout(200)
+    assert page.evaluate("performance.getEntriesByName('first-contentful-paint').length") == 1
+    assert held != []
+    for route in held:
+        route.abort()
+    page.expected_errors.append("ERR_FAILED")  # type: ignore[attr-defined]
