@@ -13,6 +13,7 @@ from mnistweb.data.catalogue import STROKES
 from mnistweb.data.dataset import Dataset
 from mnistweb.data.finding import data_folders, find_file
 from mnistweb.data.unipen import StrokeDigit
+from mnistweb.imaging.negatives import Material
 from mnistweb.recipes.drawings import canvas_picture, in_mnist_form, varied_canvas_picture
 from mnistweb.recipes.errors import RecipeError
 from mnistweb.recipes.mixing import NO_CLASS
@@ -68,11 +69,9 @@ def draw_stand_ins(
     return np.stack([picture for picture, _ in drawn]), np.array([label for _, label in drawn], np.int64)
 
 
-def draw_negatives(
-    numbers: np.ndarray, digits: list[StrokeDigit], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures of no digit; `digits` lend their strokes. All labels are NO_CLASS."""
-    drawn = [negative(digits, np.random.default_rng([seed, number, 1])) for number in numbers.tolist()]
+def draw_negatives(numbers: np.ndarray, made_from: Material, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures of no digit, made from that material. All labels are NO_CLASS."""
+    drawn = [negative(made_from, np.random.default_rng([seed, number, 1])) for number in numbers.tolist()]
     return np.stack(drawn), np.full(len(drawn), NO_CLASS, np.int64)
 
 

@@ -104,7 +104,7 @@ def _fingerprint(key: str, count: int) -> str:
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays["images"], arrays["labels"]
     except Exception:  # zipfile, zlib and NumPy have many ways to say that a kept file is missing or broken
         return None

@@ -28,6 +28,7 @@ from mnistweb.recipes.drawn_sources import (
 )
 from mnistweb.recipes.errors import RecipeError
 from mnistweb.recipes.mixing import Source
+from mnistweb.recipes.negatives import material
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.recipe import DataSettings
 from mnistweb.recipes.renderings import rendered
@@ -152,16 +153,23 @@ def _add_drawn(data: TrainingData, settings: DataSettings, data_dir: Path | None
             f"photograph stand-ins: {settings.photos:,} to learn from, {len(images):,} to choose by"
         )
     if mix.negatives:
-        arguments = [learned, TRAINING_SEED]
-        images, labels = draw("negatives", draw_negatives, settings.negatives, arguments, key=of_strokes)
+        made_from = material(learned, training.images, training.labels, held_out=False)
+        key = f"{of_both} {made_from.fonts}"
+        images, labels = draw(
+            "negatives", draw_negatives, settings.negatives, [made_from, TRAINING_SEED], key=key
+        )
         data.sources.append(Source("negatives", images, labels))
         data.shares.append(mix.negatives)
-        arguments = [held_out, VALIDATION_SEED]
+        made_from = material(held_out, validation.images, validation.labels, held_out=True)
         data.negatives, _ = draw(
-            "negatives to choose by", draw_negatives, _VALIDATION_NEGATIVES, arguments, key=of_strokes
+            "negatives to choose by",
+            draw_negatives,
+            _VALIDATION_NEGATIVES,
+            [made_from, VALIDATION_SEED],
+            key=f"{of_both} {made_from.fonts}",
         )
         progress.note(
-            f"pictures of no digit: {settings.negatives:,} to learn from, {len(data.negatives):,} to choose by"
+            f"pictures of no digit: {len(images):,} to learn from, {len(data.negatives):,} to choose by"
         )
 
 
