@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -38,16 +39,20 @@ def remove_leftovers(folder: str | os.PathLike[str]) -> int:
 
     Called by whoever owns the folder when it starts, while no other writer is at work there.
     """
-    leftovers = list(Path(folder).glob(f"{_TEMPORARY_PREFIX}*{_TEMPORARY_SUFFIX}"))
-    for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
-    return len(leftovers)
+    removed = 0
+    for leftover in list(Path(folder).glob(f"{_TEMPORARY_PREFIX}*{_TEMPORARY_SUFFIX}")):
+        with contextlib.suppress(OSError):  # in a folder that is read-only they harm nobody
+            leftover.unlink()
+            removed += 1
+    return removed
 
 
 def _flush_folder(folder: Path) -> None:
-    # The rename itself is on the disk only once the folder is.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    # The rename itself is on the disk only once the folder is. Some file systems can't flush a folder; even
+    # there the new file is in its place.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

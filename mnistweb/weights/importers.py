@@ -50,12 +50,14 @@ def import_model(path: str | os.PathLike[str], name: str, options: ImportOptions
     """
     data = read_bytes(path)
     try:
-        return _import(data, Path(path).name, check_model_name(name), options or ImportOptions())
+        return import_bytes(data, name, options or ImportOptions(), file_name=Path(path).name)
     except WeightsError as error:
         raise WeightsError(error.reason, source=os.fspath(path)) from error
 
 
-def _import(data: bytes, file_name: str, name: str, options: ImportOptions) -> SavedModel:
+def import_bytes(data: bytes, name: str, options: ImportOptions, *, file_name: str) -> SavedModel:
+    """What `import_model` does, with the bytes of a file that was called `file_name`."""
+    check_model_name(name)
     kind, value = _contents(data)
     own = parse_model(data) if kind == "pickle" and _is_document(value) else own_model(kind, value)
     if own is not None:

@@ -335,7 +335,10 @@ def test_claimed_sizes_are_refused():
         refused(
             b"\x80\x05" + code + struct.pack("<Q", 2**33) + b"abc.", because="damaged or cut off at byte 2"
         )
-    refused(b"\x80\x04\x95" + struct.pack("<Q", 2**40) + b"N.", because="a frame claims 1,099,511,627,776 bytes at byte 2")
+    refused(
+        b"\x80\x04\x95" + struct.pack("<Q", 2**40) + b"N.",
+        because="a frame claims 1,099,511,627,776 bytes at byte 2",
+    )
 
 
 def test_huge_integers_are_refused():

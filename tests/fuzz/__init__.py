@@ -1,0 +1,1 @@
+"""Long runs by command, `python -m tests.fuzz.<name> --help`. The normal suite runs short versions."""
