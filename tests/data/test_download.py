@@ -97,8 +97,10 @@ def test_a_mirror_without_ranges_is_read_from_the_start_again(serve, known, tmp_
     mirror = serve()
     mirror.cut_after, mirror.cuts, mirror.ranges = 50_000, 1, False
     known(mirror.url)
-    (path,) = fetch("tiny", tmp_path)
+    reports: list[tuple[str, int, int | None]] = []
+    (path,) = fetch("tiny", tmp_path, progress=lambda *report: reports.append(report))
     assert path.read_bytes() == PACKED
+    assert reports[-1] == ("tiny.gz", len(PACKED), len(PACKED))
 
 
 def test_the_next_run_goes_on_where_the_last_one_broke_off(serve, known, tmp_path: Path) -> None:
