@@ -70,14 +70,14 @@ class Conv2D(Layer):
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         out_h, out_w, out_channels = self.output_shape(inputs.shape[1:])
         # Only training writes into the layer's own arrays, so that threads can share it for inference.
-        empty = self.reuse if training else _fresh
-        padded = self._padded(inputs)
+        zeros = self.reuse if training else _fresh_zeros
+        padded = self._padded(inputs, zeros)
         if training:
             self.cache["padded"] = padded
-        outputs = empty("outputs", (len(inputs), out_h, out_w, out_channels), padded.dtype)
+        outputs = zeros("outputs", (len(inputs), out_h, out_w, out_channels), padded.dtype)
         kernels = self.params["weight"].reshape(-1, out_channels)  # (k * k * C, O)
         bias = self.params.get("bias")
-        for part, columns in _columns(self._windows(padded), empty):
+        for part, columns in self._columns(padded, zeros):
             rows = outputs[part].reshape(-1, out_channels)
             np.matmul(columns, kernels, out=rows)
             if bias is not None:
@@ -87,9 +87,9 @@ class Conv2D(Layer):
     def backward(self, grad_output: Array) -> Array | None:
         padded = self.remembered("padded")
         grad_output = np.ascontiguousarray(grad_output)
-        grad_kernels = self.grads["weight"].reshape(-1, self.out_channels)
+        grad_kernels = self.grads["weight"].reshape(-1, self.out_channels)  # (k * k * C, O)
         grad_kernels[...] = 0
-        for part, columns in _columns(self._windows(padded), self.reuse):
+        for part, columns in self._columns(padded, self.reuse):
             grad_kernels += columns.T @ grad_output[part].reshape(-1, self.out_channels)
         if "bias" in self.grads:
             np.sum(grad_output, axis=(0, 1, 2), out=self.grads["bias"])
@@ -99,31 +99,55 @@ class Conv2D(Layer):
         k, stride, rim = self.kernel_size, self.stride, self.padding
         n, height, width, channels = padded_shape
         _, out_h, out_w, out_channels = grad_output.shape
-        # Along a line, an input pixel collects from the windows that held it: again a convolution, of the
-        # gradient spread out by the stride and padded by k - 1, with the kernel's line turned round.
-        spread = self.reuse("spread", (n, out_h, width + k - 1, out_channels), grad_output.dtype)
-        spread[...] = 0
-        spread[:, :, k - 1 : k - 1 + out_w * stride : stride] = grad_output
         turned = self.params["weight"][:, ::-1].swapaxes(2, 3)  # (k, k, O, C)
         turned = np.ascontiguousarray(turned).reshape(k, k * out_channels, channels)
-        grad_inputs = self.reuse("grad", padded_shape, grad_output.dtype)
-        grad_inputs[...] = 0
-        for part, columns in _columns(_line_windows(spread, 1, k), self.reuse):
-            # Across the lines, line i of the kernel looked at input line y * stride + i for output line y.
-            for i in range(k):
-                lines = grad_inputs[part, i : i + out_h * stride : stride]
-                lines += (columns @ turned[i]).reshape(lines.shape)
+        few = _few(n, out_h * width * k * out_channels * grad_output.itemsize)
+        # Along a line, an input pixel collects from the windows that held it: again a convolution, of the
+        # gradient spread out by the stride and padded by k - 1, with the kernel's line turned round.
+        spread = self.reuse("spread", (few, out_h, width + k - 1, out_channels), grad_output.dtype)
+        windows = _line_windows(spread, 1, k)  # (few, out_h, width, 1, k * O)
+        columns = self.reuse("columns of spread", windows.shape, windows.dtype)
+        collected = self.reuse("collected", (few, out_h, width, channels), windows.dtype)
+        grad_inputs = self.reuse("grad", padded_shape, windows.dtype)
+        for part in _parts(n, few):
+            size = part.stop - part.start
+            spread[:size, :, k - 1 : k - 1 + out_w * stride : stride] = grad_output[part]
+            np.copyto(columns[:size], windows[:size])
+            grad_inputs[part] = 0
+            for i in range(k):  # line i of the kernel saw input line y * stride + i for output line y
+                lines = collected[:size]
+                np.matmul(columns[:size].reshape(-1, k * out_channels), turned[i], out=_as_rows(lines))
+                grad_inputs[part, i : i + out_h * stride : stride] += lines
         return np.ascontiguousarray(grad_inputs[:, rim : height - rim, rim : width - rim])
 
-    def _windows(self, padded: Array) -> Array:
-        """All windows, (N, out_h, out_w, k, k * C), as a view: nothing is copied yet."""
-        return _line_windows(padded, self.kernel_size, self.kernel_size, self.stride)
-
-    def _padded(self, inputs: Array) -> Array:
-        if self.padding == 0:
+    def _padded(self, inputs: Array, zeros: Callable[..., Array]) -> Array:
+        """The inputs, contiguous, within a rim of ``padding`` zeros."""
+        rim = self.padding
+        if rim == 0:
             return np.ascontiguousarray(inputs)
-        rim = (self.padding, self.padding)
-        return np.pad(inputs, ((0, 0), rim, rim, (0, 0)))
+        n, height, width, channels = inputs.shape
+        padded = zeros("padded", (n, height + 2 * rim, width + 2 * rim, channels), inputs.dtype)
+        padded[:, rim : rim + height, rim : rim + width] = inputs
+        return padded
+
+    def _columns(self, padded: Array, zeros: Callable[..., Array]) -> Iterator[tuple[slice, Array]]:
+        """All windows of a few pictures after another, as rows of a matrix (few * out_h * out_w, k * k * C).
+
+        The matrix is used again: it holds until the next step.
+        """
+        k, channels = self.kernel_size, self.in_channels
+        windows = _line_windows(padded, k, k, self.stride)  # (N, out_h, out_w, k, k * C)
+        few = _few(len(padded), windows[:1].size * windows.itemsize)
+        columns = zeros("columns", (few, *windows.shape[1:]), windows.dtype)
+        for part in _parts(len(padded), few):
+            filled = columns[: part.stop - part.start]
+            if channels > 1:
+                np.copyto(filled, windows[part])
+            else:  # the lines of a window are short here: rather go along the lines of the picture
+                for i in range(k):
+                    for j in range(k):
+                        filled[..., i, j] = windows[part, ..., i, j]
+            yield part, filled.reshape(-1, k * k * channels)
 
     def describe(self) -> str:
         return f"conv {self.kernel_size}x{self.kernel_size}x{self.out_channels}"
@@ -185,19 +209,19 @@ def _line_windows(pictures: Array, lines: int, k: int, stride: int = 1) -> Array
     )
 
 
-def _columns(windows: Array, empty: Callable[..., Array]) -> Iterator[tuple[slice, Array]]:
-    """The windows (N, out_h, out_w, lines, k * C) of a few pictures after another, copied out as the rows
-    of a matrix (few * out_h * out_w, lines * k * C), which is used again: it holds until the next step.
-    """
-    n, *shape = windows.shape
-    few = max(1, min(n, _CHUNK_BYTES // (windows[:1].size * windows.itemsize)))
-    columns = empty("columns", (few, *shape), windows.dtype)
+def _few(n: int, bytes_each: int) -> int:
+    return max(1, min(n, _CHUNK_BYTES // bytes_each))
+
+
+def _parts(n: int, few: int) -> Iterator[slice]:
     for start in range(0, n, few):
-        part = slice(start, min(start + few, n))
-        filled = columns[: part.stop - start]
-        np.copyto(filled, windows[part])
-        yield part, filled.reshape(-1, shape[-2] * shape[-1])
+        yield slice(start, min(start + few, n))
 
 
-def _fresh(name: str, shape: Shape, dtype: Any) -> Array:
-    return np.empty(shape, dtype)
+def _as_rows(pixels: Array) -> Array:
+    """(..., C) as a matrix of one row per pixel, without copying."""
+    return pixels.reshape(-1, pixels.shape[-1])
+
+
+def _fresh_zeros(name: str, shape: Shape, dtype: Any) -> Array:
+    return np.zeros(shape, dtype)

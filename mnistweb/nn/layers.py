@@ -101,14 +101,14 @@ class Layer:
         return twin
 
     def reuse(self, name: str, shape: Shape, dtype: Any) -> Array:
-        """An uninitialised array, allocated once and handed out again at every training step.
+        """An array of zeros, allocated once and handed out again, as it was left, at every training step.
 
         Fresh memory has to be cleared by the operating system page by page; at every step that costs more
         than the arithmetic of a small network.
         """
         array = self._scratch.get(name)
         if array is None or array.shape != shape or array.dtype != dtype:
-            array = self._scratch[name] = np.empty(shape, dtype)
+            array = self._scratch[name] = np.zeros(shape, dtype)
         return array
 
 

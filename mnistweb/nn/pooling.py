@@ -60,17 +60,26 @@ class MaxPool2D(_WindowPool):
     def backward(self, grad_output: Array) -> Array | None:
         inputs, outputs = self.remembered("inputs"), self.remembered("outputs")
         grad_inputs = self.reuse("grad", inputs.shape, inputs.dtype)
-        grad_inputs[...] = 0
-        share = self.reuse("share", outputs.shape, outputs.dtype)
-        waiting = self.reuse("waiting", outputs.shape, bool)  # windows whose maximum was not met yet
-        waiting[...] = True
-        hit = self.reuse("hit", outputs.shape, bool)
+        hit, waiting = (self.reuse(name, outputs.shape, bool) for name in ("hit", "waiting"))
+        waiting[...] = True  # windows whose maximum was not met yet
+        overlapping = self.stride < self.pool_size
+        if overlapping or not self._covers(inputs.shape):
+            grad_inputs[...] = 0
         for values, grads in zip(self._corners(inputs), self._corners(grad_inputs), strict=True):
             np.equal(values, outputs, out=hit)
             hit &= waiting
             waiting ^= hit
-            grads += np.multiply(grad_output, hit, out=share)
+            if overlapping:
+                grads += grad_output * hit
+            else:
+                np.multiply(grad_output, hit, out=grads)
         return grad_inputs
+
+    def _covers(self, shape: Shape) -> bool:
+        """Whether every pixel of (N, H, W, C) lies in a window."""
+        return self.stride <= self.pool_size and all(
+            (side - self.pool_size) % self.stride == 0 for side in shape[1:3]
+        )
 
 
 class AveragePool2D(_WindowPool):
