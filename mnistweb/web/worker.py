@@ -13,7 +13,7 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from mnistweb.web.load import note_arrival
 
@@ -56,6 +56,10 @@ class PatientWorker(ThreadWorker):
 
     def murder_pending(self) -> None:
         """Close what has said nothing for too long; gunicorn calls this about once a second."""
+        if not self.alive:  # a stopping worker waits no longer for the silent than for those it knows
+            soon = time.monotonic() + STOP_KEEPALIVE_LINGER
+            for conn in self.pending_conns:
+                conn.timeout = min(conn.timeout, soon)
         super().murder_pending()
         self._cut_off_the_slow()
 

@@ -48,6 +48,7 @@ class LiveServer:
             "WEIGHTS_FOLDERS": [str(self.weights)],
             "WORKERS": 1,
             "LOG_FORMAT": "json",
+            "MAX_QUEUE_SECONDS": 30,  # tests run on busy machines
         } | self.settings
         environment |= {
             f"MNISTWEB_{name}": value if isinstance(value, str) else json.dumps(value)

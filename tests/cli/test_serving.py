@@ -1,0 +1,105 @@
+"""`mnistweb serve`: its words, its errors, and that it is up when it says so."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mnistweb.cli import main
+from mnistweb.weights import write_model
+from tests.inference.conftest import saved
+from tests.web.live import LiveServer
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "weights"
+    write_model(folder / "tiny.pkl", saved("tiny"))
+    monkeypatch.setenv("MNISTWEB_WEIGHTS_FOLDERS", f'["{folder}"]')
+    monkeypatch.setenv("MNISTWEB_INSTANCE", str(tmp_path / "instance"))
+    return folder
+
+
+def refusal(*flags: str) -> str:
+    result = CliRunner().invoke(main, ["serve", *flags])
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    assert result.output.startswith("Error: ")
+    return result.output
+
+
+def test_the_help_names_every_option() -> None:
+    text = CliRunner().invoke(main, ["serve", "--help"]).output
+    for option in ("--host", "--port", "--workers", "--threads", "--open", "--reload"):
+        assert option in text
+
+
+def test_a_taken_port_is_named_with_the_way_out(weights: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert f"port {port} is taken by another program; choose one with --port" in refusal(
+            "--port", str(port)
+        )
+
+
+def test_an_address_that_is_not_ours_is_named(weights: Path) -> None:
+    assert "cannot listen on 203.0.113.1 port" in refusal("--host", "203.0.113.1", "--port", "0")
+
+
+def test_a_host_that_is_no_address_is_named(weights: Path) -> None:
+    assert "cannot listen on no.such.host.invalid" in refusal("--host", "no.such.host.invalid", "--port", "0")
+
+
+def test_broken_weights_are_named_with_the_reason(weights: Path) -> None:
+    (weights / "broken.pkl").write_bytes(b"PK\x03\x04")
+    message = refusal("--port", "0")
+    assert "broken.pkl" in message
+    assert "zip archive" in message
+
+
+def test_a_setting_that_makes_no_sense_is_named(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNISTWEB_KEEPALIVE_SECONDS", "long")
+    assert "KEEPALIVE_SECONDS is 'long'; wanted is a whole number" in refusal("--port", "0")
+
+
+def test_a_default_model_that_is_not_there_is_named(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNISTWEB_DEFAULT_MODEL", "gpt")
+    assert "'gpt'; loaded are tiny" in refusal("--port", "0")
+
+
+@pytest.mark.parametrize(
+    "flags", [("--port", "65536"), ("--port", "x"), ("--workers", "0"), ("--threads", "0")]
+)
+def test_numbers_out_of_range_are_a_usage_error(flags: tuple[str, str]) -> None:
+    assert CliRunner().invoke(main, ["serve", *flags]).exit_code == 2
+
+
+def test_it_prints_the_address_of_the_paint_screen_and_serves_it(weights: Path, tmp_path: Path) -> None:
+    with LiveServer(weights, tmp_path / "instance", flags=("--workers", "1", "--threads", "2")) as server:
+        assert f"http://127.0.0.1:{server.port}/paint-screen" in server.log
+        assert server.request("GET", "/paint-screen").status == 200
+        assert len(server.workers()) == 1
+
+
+def test_reload_starts_anew_when_a_weights_file_changes(tmp_path: Path) -> None:
+    instance = tmp_path / "instance"
+    write_model(instance / "tiny.pkl", saved("tiny", training={"version": 1}))
+    with LiveServer(instance, instance, flags=("--reload",)) as server:
+        assert server.request("GET", "/model/info").json["training"] == {"version": 1}
+        time.sleep(0.1)
+        write_model(instance / "tiny.pkl", saved("tiny", training={"version": 2}))
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                if server.request("GET", "/model/info").json["training"] == {"version": 2}:
+                    return
+            except OSError:  # between the old worker and the new
+                pass
+            time.sleep(0.1)
+        pytest.fail(f"the new weights were not loaded:\n{server.log}")

@@ -1,0 +1,273 @@
+"""The server under load, signals and slow clients: real processes on real ports.
+
+Guards: mnistweb/web/worker.py (slow clients, arrival times), mnistweb/web/load.py (back-pressure),
+mnistweb/web/loaded.py (reloading).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mnistweb.weights import write_model
+from tests.inference.conftest import saved
+from tests.web.conftest import as_base64
+from tests.web.live import Answer, LiveServer, free_port, read_answer
+
+
+class Load:
+    """Threads that ask without pause, each on a connection that it keeps while the server keeps it."""
+
+    def __init__(self, server: LiveServer, body: bytes, threads: int = 4) -> None:
+        self.server, self.body = server, body
+        self.answers: list[Answer] = []
+        self.failures: list[Exception] = []
+        self.stopped = threading.Event()
+        self.threads = [threading.Thread(target=self._ask) for _ in range(threads)]
+
+    def __enter__(self) -> Load:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join(20)
+
+    def _ask(self) -> None:
+        head = (
+            f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(self.body)}\r\n\r\n"
+        ).encode()
+        with contextlib.ExitStack() as open_now:
+            connection: socket.socket | None = None
+            while not self.stopped.is_set():
+                try:
+                    connection = connection or open_now.enter_context(self.server.connect())
+                    connection.sendall(head + self.body)
+                    answer = read_answer(connection)
+                except Exception as error:
+                    self.failures.append(error)
+                    return
+                self.answers.append(answer)
+                if answer.headers.get("connection") == "close":
+                    open_now.close()
+                    connection = None
+
+
+def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture
+def body(pixels: list[float]) -> bytes:
+    return json.dumps({"pixels": pixels}).encode()
+
+
+@pytest.fixture
+def own_weights(tmp_path: Path) -> Path:
+    write_model(tmp_path / "weights" / "net.pkl", saved("net", training={"version": 1}))
+    return tmp_path / "weights"
+
+
+def version(server: LiveServer) -> int:
+    found: int = server.request("GET", "/model/info").json["training"]["version"]
+    return found
+
+
+def test_sighup_loads_new_weights_without_a_failed_request(
+    tmp_path: Path, own_weights: Path, body: bytes
+) -> None:
+    with LiveServer(own_weights, tmp_path / "instance", {"WORKERS": 2}) as server, Load(server, body) as load:
+        assert version(server) == 1
+        write_model(own_weights / "net.pkl", saved("net", seed=9, training={"version": 2}))
+        before = set(server.workers())
+        server.signal(signal.SIGHUP)
+        assert until(lambda: not before & set(server.workers()) and version(server) == 2)
+        asked = len(load.answers)
+        assert until(lambda: len(load.answers) > asked + 50)
+    assert load.failures == []
+    assert {answer.status for answer in load.answers} == {200}
+
+
+def test_sighup_with_broken_weights_keeps_the_earlier_ones(tmp_path: Path, own_weights: Path) -> None:
+    with LiveServer(own_weights, tmp_path / "instance") as server:
+        data = bytearray((own_weights / "net.pkl").read_bytes())
+        data[len(data) // 2] ^= 1
+        (own_weights / "net.pkl").write_bytes(data)
+        server.signal(signal.SIGHUP)
+        assert until(lambda: "the weights were not reloaded" in server.log)
+        assert "net.pkl" in server.log
+        assert until(lambda: version(server) == 1)
+        assert server.request("GET", "/health").status == 200
+
+
+def test_sigterm_ends_the_requests_under_way_and_then_the_server(
+    tmp_path: Path, weights: Path, body: bytes
+) -> None:
+    with LiveServer(weights, tmp_path / "instance", {"WORKERS": 2}) as server:
+        with Load(server, body) as load:
+            assert until(lambda: len(load.answers) > 100)
+            server.signal(signal.SIGTERM)
+            assert server.process.wait(15) == 0
+        # Once the port is closed connections are refused, or closed before they asked; no answer is cut off.
+        assert {answer.status for answer in load.answers} == {200}
+        assert not any("cut off" in str(failure) for failure in load.failures)
+
+
+def test_workers_that_are_replaced_after_many_requests_drop_none(
+    tmp_path: Path, weights: Path, body: bytes
+) -> None:
+    settings = {"WORKERS": 2, "MAX_REQUESTS_PER_WORKER": 200}
+    with LiveServer(weights, tmp_path / "instance", settings) as server:
+        first = set(server.workers())
+        with Load(server, body) as load:
+            assert until(lambda: not first & set(server.workers()), 30)
+    assert load.failures == []
+    assert {answer.status for answer in load.answers} == {200}
+
+
+def test_a_killed_worker_is_replaced_within_two_seconds(tmp_path: Path, weights: Path) -> None:
+    with LiveServer(weights, tmp_path / "instance") as server:
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGKILL)
+        killed = time.monotonic()
+        assert until(lambda: bool(server.workers()) and worker not in server.workers())
+        assert server.request("GET", "/health-check").status == 200
+        assert time.monotonic() - killed < 2
+
+
+def test_silent_connections_do_not_keep_a_stopping_server(tmp_path: Path, weights: Path) -> None:
+    with LiveServer(weights, tmp_path / "instance") as server:
+        silent = [server.connect() for _ in range(5)]
+        asked = time.monotonic()
+        server.signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        assert (
+            time.monotonic() - asked < 8
+        )  # they may stay for KEEPALIVE_SECONDS, 15, of a server that goes on
+        for connection in silent:
+            connection.close()
+
+
+def test_idle_connections_take_no_thread(tmp_path: Path, weights: Path) -> None:
+    with LiveServer(weights, tmp_path / "instance", {"THREADS": 2}) as server:
+        idle = [server.connect() for _ in range(30)]
+        asked = time.monotonic()
+        assert server.request("GET", "/health-check").status == 200
+        assert (
+            time.monotonic() - asked < 3
+        )  # stock gunicorn waits five seconds for each of them, two at a time
+        for connection in idle:
+            connection.close()
+
+
+def test_two_hundred_half_requests_hold_the_service_up_no_longer_than_the_time_limit(
+    tmp_path: Path, weights: Path
+) -> None:
+    settings = {"THREADS": 2, "REQUEST_TIMEOUT_SECONDS": 1.0}
+    with LiveServer(weights, tmp_path / "instance", settings) as server:
+        slow = [server.connect() for _ in range(200)]
+        for connection in slow:
+            connection.sendall(b"GET /health-ch")
+        asked = time.monotonic()
+        assert server.request("GET", "/health-check").status == 200
+        assert time.monotonic() - asked < 8
+        for connection in slow:
+            connection.close()
+
+
+def test_a_client_that_drips_is_cut_off(tmp_path: Path, weights: Path) -> None:
+    with LiveServer(weights, tmp_path / "instance", {"REQUEST_TIMEOUT_SECONDS": 1.0}) as server:
+        began = time.monotonic()
+        with server.connect() as connection:
+            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+            with contextlib.suppress(OSError):  # a broken pipe or a reset, as the moment has it
+                while time.monotonic() - began < 10:
+                    connection.sendall(b"x")
+                    time.sleep(0.1)
+        assert time.monotonic() - began < 8
+        assert server.request("GET", "/health-check").status == 200
+
+
+def test_more_than_it_can_carry_is_turned_away_and_the_rest_waits_little(
+    tmp_path: Path, weights: Path, seven: bytes
+) -> None:
+    settings = {"THREADS": 1, "MAX_QUEUE_SECONDS": 0.1, "RETRY_AFTER_SECONDS": 3}
+    body = json.dumps({"image": as_base64(seven), "explain": ["steps"]}).encode()
+    with (
+        LiveServer(weights, tmp_path / "instance", settings) as server,
+        Load(server, body, threads=60) as load,
+    ):
+        assert until(lambda: len(load.answers) > 300)
+        health = server.request("GET", "/health-check")
+    statuses = [answer.status for answer in load.answers]
+    assert set(statuses) == {200, 503}
+    refused = next(answer for answer in load.answers if answer.status == 503)
+    assert refused.headers["retry-after"] == "3"
+    assert refused.json["code"] == "overloaded"
+    assert health.status == 200
+    assert load.failures == []
+
+
+def test_broken_weights_stop_the_start_before_the_port_opens(tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "bad.pkl").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(RuntimeError, match=r"ended with 1") as failed:
+        LiveServer(folder, tmp_path / "instance").__enter__()
+    message = str(failed.value)
+    assert "bad.pkl" in message
+    assert "Git LFS" in message
+    assert "Traceback" not in message
+
+
+def test_gunicorn_wsgi_app_works_and_takes_our_settings(tmp_path: Path, weights: Path) -> None:
+    port = free_port()
+    environment = os.environ | {
+        "MNISTWEB_WEIGHTS_FOLDERS": json.dumps([str(weights)]),
+        "MNISTWEB_INSTANCE": str(tmp_path),
+    }
+    checkout = Path(__file__).resolve().parents[2]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}"],
+            cwd=checkout,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        assert until(lambda: _answers(port), 30), (tmp_path / "log").read_text()
+        process.send_signal(signal.SIGHUP)
+        assert until(lambda: "the weights were reloaded" in (tmp_path / "log").read_text())
+        assert _answers(port)
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as response:
+            return json.load(response)["model_loaded"] is True
+    except OSError:
+        return False
