@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from mnistweb.nn.errors import NetworkError
 from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.files import load_recipe, recipe_names, write_recipe
 from mnistweb.recipes.recipe import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Recipe
-from mnistweb.recipes.runs import CHECKPOINT, latest_run, new_run_folder, read_settings
+from mnistweb.recipes.runs import CHECKPOINT, MODEL, latest_run, new_run_folder, read_settings
 from mnistweb.recipes.sources import datasets_needed
 from mnistweb.recipes.training import train_recipe
 from mnistweb.resources import instance_folder
@@ -31,7 +31,7 @@ _INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 
 # Each flag, the recipe's key that it sets, its type and its help. All other keys are set with --set.
 _FLAGS: tuple[tuple[str, str, Any, str], ...] = (
-    ("--dataset", "data.dataset", str, "mnist, fashion-mnist, or the path of a folder with data files."),
+    ("--dataset", "data.dataset", str, "Learn from mnist, fashion-mnist, or the data in a file or folder, alone."),
     ("--validation", "data.validation", int, "Images kept aside to choose by."),
     ("--augment/--no-augment", "augmentation.enabled", bool, "Vary the images at random, or do not."),
     ("--hidden", "architecture.hidden", str, "Units of the hidden layers, such as 128,64."),
@@ -57,6 +57,16 @@ def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
         shape = {} if kind is bool else {"type": kind}
         command = click.option(flag, key.replace(".", "__"), default=None, help=help, **shape)(command)
     return command
+
+
+# What a finished training says, by the keys of the facts in the weights file.
+_SUMMARY = (
+    ("validation_accuracy", "images kept aside: {} right"),
+    ("drawings_validation_accuracy", "pen drawings of the writers kept aside: {} right"),
+    ("photos_validation_accuracy", "stand-ins for photographs: {} right"),
+    ("negatives_doubted", "pictures of no digit: {} recognised as doubtful"),
+    ("test_accuracy", "test images: {} right"),
+)
 
 
 @click.command()
@@ -132,6 +142,9 @@ def train(
         saved = train_recipe(
             recipe, run_folder=run_folder, data_dir=data_dir, resume=resume, progress=progress
         )
+        for line in _summary(saved.training):
+            click.echo(line)
+        click.echo(f"wrote {run_folder / MODEL}")
         for path in [
             *([output] if output else []),
             *([instance_folder() / f"{saved.name}.pkl"] if install else []),
@@ -158,6 +171,8 @@ def _overrides(flags: dict[str, Any], settings: tuple[str, ...], name: str | Non
         if not equals:
             raise click.UsageError(f"--set expected KEY=VALUE, got {setting!r}")
         overrides[key.strip()] = _toml_value(value.strip())
+    if "data.dataset" in overrides and not any(key.startswith("data.mix") for key in overrides):
+        overrides["data.mix"] = {}  # the pen strokes of the recipe show digits, the other dataset may not
     if name is not None:
         overrides["name"] = name
     return overrides
@@ -178,6 +193,13 @@ def _toml_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def _summary(facts: dict[str, Any]) -> Iterator[str]:
+    """What came of it, a line a set of pictures."""
+    for key, text in _SUMMARY:
+        if key in facts:
+            yield text.format(f"{facts[key]:.2%}")
 
 
 def _run_to_resume(recipe_name: str | None, run_folder: Path | None) -> tuple[Recipe, Path]:

@@ -118,7 +118,7 @@ class MixedBatches:
 
 
 def share_out(batch_size: int, shares: Sequence[float]) -> list[int]:
-    """Whole numbers in proportion to `shares` that sum to `batch_size`, each at least 1 (largest remainders).
+    """Whole numbers in proportion to `shares`, each at least 1, that sum to `batch_size`.
 
     Raises RecipeError when the batch is too small to hold one of each.
     """

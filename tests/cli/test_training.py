@@ -56,6 +56,7 @@ def test_train_tells_of_each_epoch_and_installs_the_model(dataset, instance, tmp
     assert result.exit_code == 0, result.output
     assert re.search(r"epoch 1/2  loss \d\.\d{4}  validation \d+\.\d\d%", result.output)
     assert "784 -> 16 -> 10" in result.output
+    assert re.search(r"test images: \d+\.\d\d% right", result.output)
     saved = read_model(instance / "mine.pkl")
     assert (saved.name, saved.training["seed"]) == ("mine", 3)
     assert read_model(tmp_path / "copy.pkl").sha256 == saved.sha256
@@ -69,7 +70,7 @@ def test_flags_and_settings_end_up_in_the_recipe():
         "--recipe", "mlp-64", "--hidden", "32,16", "--optimizer", "momentum", "--learning-rate", "0.05",
         "--schedule", "cosine", "--epochs", "7", "--batch-size", "64", "--no-augment", "--validation", "4000",
         "--seed", "9", "--threads", "2", "--dataset", "fashion-mnist", "--activation", "tanh", "--batch-norm",
-        "--set", "augmentation.blur=0.5", "--set", "data.mix.dataset=0.8", "--set", "data.mix.strokes=0.2",
+        "--set", "augmentation.blur=0.5", "--set", "data.mix.strokes=0.2",
         "--set", "description=two words", "--show",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -88,7 +89,7 @@ def test_flags_and_settings_end_up_in_the_recipe():
             "training.threads": 2,
             "data.dataset": "fashion-mnist",
             "data.validation": 4000,
-            "data.mix": {"dataset": 0.8, "strokes": 0.2},
+            "data.mix.strokes": 0.2,
             "augmentation.enabled": False,
             "augmentation.blur": 0.5,
             "description": "two words",
