@@ -58,9 +58,9 @@ export class AnswerCard {
   }
 }
 
-/** Never "100%": a network can't be certain. */
+/** As on the result page of the upload; never "100 %", since a network can't be certain. */
 function percent(probability) {
-  if (probability > 0 && probability < 0.001) return "<0.1%";
-  if (probability > 0.999) return ">99.9%";
-  return `${(100 * probability).toFixed(probability === 0 ? 0 : 1)}%`;
+  if (probability > 0 && probability < 0.001) return "<0.1 %";
+  if (probability > 0.999) return ">99.9 %";
+  return `${(100 * probability).toFixed(1)} %`;
 }
