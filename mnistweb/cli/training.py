@@ -31,7 +31,7 @@ _INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 
 # Each flag, the recipe's key that it sets, its type and its help. All other keys are set with --set.
 _FLAGS: tuple[tuple[str, str, Any, str], ...] = (
-    ("--dataset", "data.dataset", str, "Learn from mnist, fashion-mnist, or the data in a file or folder, alone."),
+    ("--dataset", "data.dataset", str, "Learn from mnist, fashion-mnist, or a file or folder, alone."),
     ("--validation", "data.validation", int, "Images kept aside to choose by."),
     ("--augment/--no-augment", "augmentation.enabled", bool, "Vary the images at random, or do not."),
     ("--hidden", "architecture.hidden", str, "Units of the hidden layers, such as 128,64."),

@@ -17,6 +17,8 @@ from mnistweb.recipes.errors import RecipeError
 from mnistweb.recipes.recipe import ArchitectureSettings
 
 INPUT_SHAPE = (28, 28, 1)
+# The running averages look back over some 30 batches: fewer would be noisy, more would lag behind the weights.
+_NORM_MOMENTUM = 0.97
 _ACTIVATIONS: dict[str, type[Layer]] = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
 _CONVOLUTION = re.compile(r"conv (\d+)x(\d+)x(\d+)(?: stride (\d+))?( valid)?")
 _POOLING = re.compile(r"(max|average)_pool (\d+)x(\d+)")
@@ -47,7 +49,7 @@ def build_model(settings: ArchitectureSettings, num_classes: int, rng: np.random
         layers.append(Dense(features, units, rng=rng))
         features = units
         if settings.batch_norm:
-            layers.append(BatchNorm(features))
+            layers.append(BatchNorm(features, momentum=_NORM_MOMENTUM))
         layers.append(_ACTIVATIONS[settings.activation]())
         if settings.dropout_rate:
             layers.append(Dropout(settings.dropout_rate, rng=rng))
@@ -72,7 +74,7 @@ def _convolutional(
             Conv2D(shape[-1], channels, height, int(match[4] or 1), padding, bias=bias, rng=rng)
         ]
         if settings.batch_norm:
-            layers.append(BatchNorm(channels))
+            layers.append(BatchNorm(channels, momentum=_NORM_MOMENTUM))
         return [*layers, _ACTIVATIONS[settings.activation]()]
     if match := _POOLING.fullmatch(entry):
         if match[2] != match[3] or match[2] == "0":
