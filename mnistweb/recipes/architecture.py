@@ -17,7 +17,7 @@ from mnistweb.recipes.errors import RecipeError
 from mnistweb.recipes.recipe import ArchitectureSettings
 
 INPUT_SHAPE = (28, 28, 1)
-# The running averages look back over some 30 batches: fewer would be noisy, more would lag behind the weights.
+# The running averages look back over some 30 batches: fewer would be noisy, more lag behind the weights.
 _NORM_MOMENTUM = 0.97
 _ACTIVATIONS: dict[str, type[Layer]] = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
 _CONVOLUTION = re.compile(r"conv (\d+)x(\d+)x(\d+)(?: stride (\d+))?( valid)?")

@@ -34,6 +34,7 @@ def trained(dataset, tmp_path_factory):
         "name": "tiny",
         "data.dataset": str(dataset),
         "data.validation": 100,
+        "data.mix": {},
         "architecture.hidden": [16],
         "training.epochs": 4,
         "training.batch_size": 20,

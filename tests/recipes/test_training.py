@@ -50,6 +50,7 @@ def small_recipe(dataset, **changes):
     settings = {
         "data.dataset": str(dataset),
         "data.validation": 100,
+        "data.mix": {},
         "architecture.hidden": [16],
         "architecture.batch_norm": True,
         "architecture.dropout_rate": 0.2,
@@ -156,7 +157,7 @@ def test_a_broken_checkpoint_is_named_and_left_alone(recipe, tmp_path, content):
 
 
 def test_missing_data_are_noticed_before_anything_is_written(tmp_path):
-    recipe = load_recipe("mlp-64", {"data.dataset": str(tmp_path / "nowhere")})
+    recipe = load_recipe("mlp-64", {"data.dataset": str(tmp_path / "nowhere"), "data.mix": {}})
     with pytest.raises(MissingDataError):
         train_recipe(recipe, run_folder=tmp_path / "run")
     assert not (tmp_path / "run").exists()
