@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,7 +74,7 @@ def mnist_pixels(values: ArrayLike) -> NDArray[np.float32]:
     return array.astype(np.float32).reshape(SIDE, SIDE)
 
 
-def _check_range(array: NDArray[np.generic]) -> tuple[float, float]:
+def _check_range(array: NDArray[Any]) -> tuple[float, float]:
     """The smallest and the largest value. Raises PixelsError for what is neither uint8 nor from 0 to 1."""
     if array.dtype.kind not in "fiu":
         raise PixelsError(f"got pixels of type {array.dtype}; wanted are numbers from 0 to 1")

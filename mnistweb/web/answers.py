@@ -12,7 +12,7 @@ from flask import Response
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnistweb.imaging.preprocess import Preprocessed, Step
+from mnistweb.imaging.preprocess import Step
 from mnistweb.inference import DigitClassifier, Prediction, activations, contributions
 from mnistweb.inference.explanations import LayerActivation
 from mnistweb.web import schemas
@@ -38,17 +38,21 @@ def prediction_answer(prediction: Prediction) -> schemas.PredictionAnswer:
 
 
 def explanation_answer(
-    classifier: DigitClassifier, prepared: Preprocessed, prediction: Prediction, parts: frozenset[str]
+    classifier: DigitClassifier,
+    pixels: NDArray[np.float32],
+    steps: tuple[Step, ...],
+    prediction: Prediction,
+    parts: frozenset[str],
 ) -> schemas.ExplanationAnswer:
     """What was asked for in `parts`: "steps", "activations", "contributions"."""
-    answer = schemas.ExplanationAnswer(pixels=_floats(prepared.pixels))
+    answer = schemas.ExplanationAnswer(pixels=_floats(pixels))
     if "steps" in parts:
-        answer.steps = [step_answer(step) for step in prepared.steps]
+        answer.steps = [step_answer(step) for step in steps]
     if "activations" in parts:
-        answer.activations = [_layer_answer(each) for each in activations(classifier, prepared.pixels)]
+        answer.activations = [_layer_answer(each) for each in activations(classifier, pixels)]
     if "contributions" in parts:
         digits = (prediction.prediction, prediction.runner_up)
-        method, found = contributions(classifier, prepared.pixels, digits)
+        method, found = contributions(classifier, pixels, digits)
         answer.contributions = schemas.ContributionsAnswer(
             method,
             [schemas.ContributionAnswer(each.digit, each.logit, _floats(each.pixels)) for each in found],

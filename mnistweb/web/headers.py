@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -39,6 +44,7 @@ def register_headers(app: Flask) -> None:
     """Give each request an id and each answer its headers."""
     app.before_request(_take_request_id)
     app.after_request(_add_headers)
+    app.wsgi_app = _with_security_headers(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 
 def _take_request_id() -> None:
@@ -50,8 +56,18 @@ def _take_request_id() -> None:
 def _add_headers(response: Response) -> Response:
     headers = response.headers
     headers["X-Request-ID"] = g.request_id
-    for name, value in SECURITY_HEADERS:
-        headers.add(name, value)
     if "Cache-Control" not in headers:
-        headers.add("Cache-Control", "no-store" if request.method == "POST" else "no-cache")
+        headers["Cache-Control"] = "no-store" if request.method == "POST" else "no-cache"
     return response
+
+
+def _with_security_headers(application: WSGIApplication) -> WSGIApplication:
+    """The same headers for every answer, added where that costs least: as it leaves the application."""
+
+    def with_headers(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *failure: Any) -> Any:
+            return start_response(status, [*headers, *SECURITY_HEADERS], *failure)
+
+        return application(environ, start)
+
+    return with_headers

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from flask import current_app, request
 from msgspec import UNSET
+from numpy.typing import NDArray
 
 from mnistweb.imaging import containers
-from mnistweb.imaging.preprocess import Preprocessed
-from mnistweb.inference import PixelsError, prepare
+from mnistweb.imaging.preprocess import Preprocessed, Step
+from mnistweb.inference import PixelsError, mnist_pixels, prepare
 from mnistweb.web.body import read_body
 from mnistweb.web.errors import ProblemError
 from mnistweb.web.json_body import JsonReader
@@ -123,11 +124,21 @@ def read_form() -> Incoming:
 def prepare_source(
     source: Source, incoming: Incoming, budget: PixelBudget, *, keep_steps: bool = False
 ) -> Preprocessed:
-    """One source as the 28x28 pixels of the network. Raises ProblemError, ImageError or PixelsError."""
+    """One source in MNIST form, with all that is known of it. Raises ProblemError, ImageError, PixelsError."""
     if isinstance(source, list):
         return prepare(as_array(source), as_it_is=incoming.as_it_is, keep_steps=keep_steps)
     data = decode_base64(source) if isinstance(source, str) else source
     return prepare(data, keep_steps=keep_steps, max_pixels=budget.spend(data))
+
+
+def pixels_and_steps(
+    source: Source, incoming: Incoming, budget: PixelBudget, *, keep_steps: bool = False
+) -> tuple[NDArray[np.float32], tuple[Step, ...]]:
+    """Of one source what a prediction needs: (28, 28) pixels and the steps. Raises as `prepare_source`."""
+    if isinstance(source, list) and incoming.as_it_is:
+        return mnist_pixels(as_array(source)), ()
+    prepared = prepare_source(source, incoming, budget, keep_steps=keep_steps)
+    return prepared.pixels, prepared.steps
 
 
 def decode_base64(text: str) -> bytes:
@@ -153,19 +164,27 @@ def decode_base64(text: str) -> bytes:
         raise ProblemError("broken_base64", f"The image is not base64: {_reason(error)}.") from error
 
 
-def as_array(numbers: list[float | list[float]]) -> np.ndarray:
+def as_array(numbers: list[float | list[float]]) -> NDArray[np.float64]:
     """784 numbers, or 28 rows of 28, as (28, 28) float64. Raises PixelsError."""
-    if len(numbers) == 28 * 28:
-        if not any(isinstance(each, list) for each in numbers):
-            return np.array(numbers, np.float64).reshape(28, 28)
-        raise PixelsError("some of the 784 values are lists; wanted are 784 numbers or 28 rows of 28")
+    try:
+        array = np.array(numbers, np.float64)
+        if array.shape in ((28 * 28,), (28, 28)):
+            return array.reshape(28, 28)
+    except ValueError:  # lists of different lengths, or lists among numbers
+        pass
+    raise PixelsError(f"{_what_came(numbers)}; wanted are 784 numbers or 28 rows of 28")
+
+
+def _what_came(numbers: list[float | list[float]]) -> str:
     if len(numbers) != 28:
-        raise PixelsError(f"got {len(numbers):,} values; wanted are 784 numbers or 28 rows of 28")
+        nested = any(isinstance(each, list) for each in numbers)
+        return f"got {len(numbers):,} {'values with lists among them' if nested else 'values'}"
     for index, row in enumerate(numbers):
-        if not isinstance(row, list) or len(row) != 28:
-            got = f"has {len(row):,} values" if isinstance(row, list) else "is a number"
-            raise PixelsError(f"row {index} {got}; wanted are 28 rows of 28 numbers", index)
-    return np.array(numbers, np.float64)
+        if not isinstance(row, list):
+            return f"row {index} is a number"
+        if len(row) != 28:
+            return f"row {index} has {len(row):,} values"
+    return "got 28 rows"
 
 
 def _one_of(**given: Any) -> Any:

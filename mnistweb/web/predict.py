@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from flask import Blueprint, Response, g
+from numpy.typing import NDArray
 
 from mnistweb.imaging.errors import ImageError
-from mnistweb.imaging.preprocess import Preprocessed
 from mnistweb.inference import PixelsError
 from mnistweb.web.answers import explanation_answer, json_response, prediction_answer
 from mnistweb.web.errors import ProblemError, problem_body
-from mnistweb.web.incoming import Incoming, PixelBudget, prepare_source, read_one, read_several
+from mnistweb.web.incoming import Incoming, PixelBudget, pixels_and_steps, read_one, read_several
 from mnistweb.web.loaded import loaded_models
 from mnistweb.web.schemas import BatchAnswer
 
@@ -22,14 +22,13 @@ def predict() -> Response:
     """Read the digit of one picture."""
     incoming = read_one()
     classifier = loaded_models().get(incoming.model)
-    prepared = prepare_source(
-        incoming.sources[0], incoming, PixelBudget(), keep_steps="steps" in incoming.explain
-    )
-    prediction = classifier.predict_pixels(prepared.pixels[np.newaxis])[0]
+    keep_steps = "steps" in incoming.explain
+    pixels, steps = pixels_and_steps(incoming.sources[0], incoming, PixelBudget(), keep_steps=keep_steps)
+    prediction = classifier.predict_pixels(pixels[np.newaxis])[0]
     g.model, g.verdict = prediction.model, prediction.verdict
     answer = prediction_answer(prediction)
     if incoming.explain:
-        answer.explanation = explanation_answer(classifier, prepared, prediction, incoming.explain)
+        answer.explanation = explanation_answer(classifier, pixels, steps, prediction, incoming.explain)
     return json_response(answer)
 
 
@@ -39,25 +38,25 @@ def predict_batch() -> Response:
     incoming = read_several()
     classifier = loaded_models().get(incoming.model)
     g.model = classifier.name
-    prepared = _prepare_each(incoming)
-    good = [each.pixels for each in prepared if isinstance(each, Preprocessed)]
+    prepared = _pixels_of_each(incoming)
+    good = [each for each in prepared if isinstance(each, np.ndarray)]
     predictions = iter(classifier.predict_pixels(np.stack(good)) if good else [])
     return json_response(
         BatchAnswer(
             [
-                prediction_answer(next(predictions)) if isinstance(each, Preprocessed) else problem_body(each)
+                prediction_answer(next(predictions)) if isinstance(each, np.ndarray) else problem_body(each)
                 for each in prepared
             ]
         )
     )
 
 
-def _prepare_each(incoming: Incoming) -> list[Preprocessed | Exception]:
+def _pixels_of_each(incoming: Incoming) -> list[NDArray[np.float32] | Exception]:
     budget = PixelBudget()
-    prepared: list[Preprocessed | Exception] = []
+    prepared: list[NDArray[np.float32] | Exception] = []
     for source in incoming.sources:
         try:
-            prepared.append(prepare_source(source, incoming, budget))
+            prepared.append(pixels_and_steps(source, incoming, budget)[0])
         except (ImageError, PixelsError, ProblemError) as error:
             prepared.append(error)
     return prepared
