@@ -24,26 +24,16 @@ class WeightAverage:
         self.decay = decay
         self.average = params.copy()
         self.steps = 0
-        self._share = 1.0
         self._scratch = np.empty_like(params)
 
     def update(self, params: np.ndarray) -> None:
         """Take in the parameters after one more step."""
-        self.begin_step()
-        self.step_part(params, slice(None))
-
-    def begin_step(self) -> None:
-        """Count a step; ``step_part`` must then be called for each part of the vector, by any thread."""
         self.steps += 1
         # The bias-free average after t steps moves by this share towards the new parameters: 1 at t = 1.
-        self._share = (1 - self.decay) / (1 - self.decay**self.steps)
-
-    def step_part(self, params: np.ndarray, part: slice) -> None:
-        """Take in ``params[part]``."""
-        average, difference = self.average[part], self._scratch[part]
-        np.subtract(params[part], average, out=difference)
-        difference *= self._share
-        average += difference
+        share = (1 - self.decay) / (1 - self.decay**self.steps)
+        difference = np.subtract(params, self.average, out=self._scratch)
+        difference *= share
+        self.average += difference
 
     @contextmanager
     def in_place_of(self, params: np.ndarray) -> Iterator[None]:

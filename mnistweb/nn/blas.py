@@ -1,4 +1,4 @@
-"""NumPy's matrix products come from a BLAS library; here its own threads are held to one for a while."""
+"""NumPy's matrix products come from a BLAS library; here its threads are set for a while."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ _PREFIXES_AND_SUFFIXES = (
 
 
 @contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """While the ``with`` block runs, each matrix product of this process uses one thread.
+def blas_threads(count: int) -> Iterator[None]:
+    """While the ``with`` block runs, each matrix product of this process may use ``count`` threads.
 
-    Training splits its batches over threads itself, which also speeds up all that is not a matrix product;
-    BLAS threads on top would fight over the same cores. And since the order of a product's sums depends on
-    how it was divided, one thread makes results independent of the number of cores. Where NumPy uses
-    another library than OpenBLAS, nothing happens.
+    Their number is set rather than left to the machine because the last bits of a product can depend on it.
+    Where NumPy uses another library than OpenBLAS, nothing happens.
     """
     functions = _thread_functions()
     if functions is None:
@@ -32,7 +30,7 @@ def one_blas_thread() -> Iterator[None]:
         return
     get_threads, set_threads = functions
     before = get_threads()
-    set_threads(1)
+    set_threads(count)
     try:
         yield
     finally:

@@ -42,36 +42,14 @@ class Optimizer:
 
         Raises ShapeError when the vectors' lengths differ from each other or from the steps before.
         """
-        if grads.shape != params.shape:
-            raise ShapeError(f"expected a gradient for each of {params.shape} parameters, got {grads.shape}")
-        self.begin_step(params)
-        self.step_part(params, grads, learning_rate, slice(None))
-
-    def begin_step(self, params: Array) -> None:
-        """Count a step; ``step_part`` must then be called for each part of the vectors, by any thread."""
-        if params.ndim != 1:
-            raise ShapeError(f"an optimizer takes a flat vector of parameters, got shape {params.shape}")
-        if not self.moments:
-            self.moments = {name: np.zeros_like(params) for name in self.moment_names}
-        for moment in self.moments.values():
-            if moment.shape != params.shape:
-                raise ShapeError(
-                    f"{type(self).__name__} remembers {moment.size} parameters, but {params.size} came"
-                )
-        if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
-            self._scratch = np.empty_like(params)
+        self._prepare(params, grads)
         self.steps_taken += 1
-
-    def step_part(self, params: Array, grads: Array, learning_rate: float, part: slice) -> None:
-        """Change ``params[part]`` in place; an optimizer treats each parameter for itself."""
-        params, grads, scratch = params[part], grads[part], self._scratch[part]
         if self.weight_decay:
-            np.multiply(params, self.weight_decay, out=scratch)
+            decay = np.multiply(params, self.weight_decay, out=self._scratch)
             if self.decay_mask is not None:
-                scratch *= self.decay_mask[part]
-            self.apply_decay(params, grads, learning_rate, scratch)
-        moments = {name: moment[part] for name, moment in self.moments.items()}
-        self.update(params, grads, learning_rate, scratch, **moments)
+                decay *= self.decay_mask
+            self.apply_decay(params, grads, learning_rate, decay)
+        self.update(params, grads, learning_rate, self._scratch, **self.moments)
 
     def apply_decay(self, params: Array, grads: Array, learning_rate: float, decay: Array) -> None:
         """g = g + decay, where decay is weight_decay * w."""
@@ -97,6 +75,21 @@ class Optimizer:
             )
         self.steps_taken = int(state["steps_taken"])
         self.moments = moments
+
+    def _prepare(self, params: Array, grads: Array) -> None:
+        if params.ndim != 1 or grads.shape != params.shape:
+            raise ShapeError(
+                f"an optimizer takes two flat vectors of one length, got {params.shape} and {grads.shape}"
+            )
+        if not self.moments:
+            self.moments = {name: np.zeros_like(params) for name in self.moment_names}
+        for moment in self.moments.values():
+            if moment.shape != params.shape:
+                raise ShapeError(
+                    f"{type(self).__name__} remembers {moment.size} parameters, but {params.size} came"
+                )
+        if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
+            self._scratch = np.empty_like(params)
 
 
 class SGD(Optimizer):

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
-from typing import NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from mnistweb.nn.averaging import WeightAverage
+from mnistweb.nn.blas import blas_threads
+from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.errors import ConfigurationError
 from mnistweb.nn.losses import Loss
 from mnistweb.nn.model import Sequential
 from mnistweb.nn.optimizers import Optimizer
 
-Result = TypeVar("Result")
+_IGNORE_OVERFLOW: dict[str, Any] = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
 
 
 class StepResult(NamedTuple):
@@ -41,16 +43,16 @@ class _Part(NamedTuple):
 
 
 class TrainingStep:
-    """Forward, loss, backward and update, by one thread or by two. A context manager: it ends its thread.
+    """Forward, loss, backward and update, by one thread or by two. Use it in a ``with`` block.
 
-    With two threads each takes half of the batch, on the model and on a replica with its own gradients and
-    caches, and then half of the parameters, to add up both gradients and to update them. NumPy lets go of
-    Python's lock inside its loops, so the halves really run side by side. Every sum is taken in one order
-    only, so equal seeds give equal weights; they differ in the last bits from those of one thread.
-    BatchNorm takes its statistics over each half, and the running averages of both halves are averaged.
+    With two threads, a network of dense layers leaves the work to BLAS, which divides each of its few large
+    products. A convolutional one has much to do around its products, so there each thread takes half of the
+    batch, on the model and on a replica with its own gradients and caches. NumPy lets go of Python's lock
+    inside its loops, so the halves really run side by side. Their gradients are added in one order only, so
+    equal seeds give equal weights; they differ in the last bits from those of one thread. BatchNorm takes
+    its statistics over each half, and the running averages of both halves are averaged.
 
-    If a gradient is NaN or infinite the parameters that it belongs to are not updated, and ``gradient_norm``
-    says so.
+    Nothing is updated when the loss or the length of the gradient, both in the result, is NaN or infinite.
     """
 
     def __init__(
@@ -68,19 +70,26 @@ class TrainingStep:
         self.loss = loss
         self.optimizer = optimizer
         self.average = average
-        self.replica = model.replica() if threads == 2 else None
-        # Overflow is noticed by its results; the main thread's settings do not reach a second one.
-        ignore_overflow = partial(np.seterr, over="ignore", invalid="ignore", divide="ignore")
-        self._second_thread = ThreadPoolExecutor(1, initializer=ignore_overflow) if threads == 2 else None
+        halves = threads == 2 and any(isinstance(layer, Conv2D) for layer in model.layers)
+        self.replica = model.replica() if halves else None
+        self._blas_threads = 1 if halves else threads
+        self._open = ExitStack()
+        self._second_thread: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
+        self._open.enter_context(blas_threads(self._blas_threads))
+        # Overflow is noticed by its results, and reported with more than a warning could say.
+        self._open.enter_context(np.errstate(**_IGNORE_OVERFLOW))
+        if self.replica is not None:
+            # NumPy's settings are each thread's own.
+            ignore_there = partial(np.seterr, **_IGNORE_OVERFLOW)
+            self._second_thread = self._open.enter_context(ThreadPoolExecutor(1, initializer=ignore_there))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._second_thread is not None:
-            self._second_thread.shutdown()
+        self._open.close()
 
     def reseed(self, rng: np.random.Generator) -> None:
         """Renew the random streams of the model, and others for the replica."""
@@ -91,33 +100,36 @@ class TrainingStep:
 
     def __call__(self, inputs: np.ndarray, targets: np.ndarray, learning_rate: float) -> StepResult:
         """Learn from (N, ...) inputs and N targets."""
-        model, replica, second_thread = self.model, self.replica, self._second_thread
-        self.optimizer.begin_step(model.flat_params)
-        if self.average is not None:
-            self.average.begin_step()
-        if replica is None or second_thread is None or len(inputs) < 2:
+        model = self.model
+        if self.replica is None or self._second_thread is None or len(inputs) < 2:
             found = self._compute(model, inputs, targets, 1.0)
-            square = self._update(slice(None), learning_rate, None)
-            return StepResult(found.loss, math.sqrt(square), found.right, found.labelled)
-        middle = (len(inputs) + 1) // 2
+        else:
+            found = self._compute_halves(self.replica, self._second_thread, inputs, targets)
+        gradient_norm = math.sqrt(float(model.flat_grads @ model.flat_grads))
+        if math.isfinite(found.loss + gradient_norm):
+            self.optimizer.step(model.flat_params, model.flat_grads, learning_rate)
+            if self.average is not None:
+                self.average.update(model.flat_params)
+        return StepResult(found.loss, gradient_norm, found.right, found.labelled)
+
+    def _compute_halves(
+        self, replica: Sequential, second_thread: ThreadPoolExecutor, inputs: np.ndarray, targets: np.ndarray
+    ) -> _Part:
+        """Fill the gradients of the model from the batch, half of it in another thread."""
+        model, middle = self.model, (len(inputs) + 1) // 2
         share = middle / len(inputs)
         # Both halves carry on from the model's running averages, which the replica does not share.
         replica.flat_buffers[...] = model.flat_buffers
-        a, b = _side_by_side(
-            second_thread,
-            lambda: self._compute(model, inputs[:middle], targets[:middle], share),
-            lambda: self._compute(replica, inputs[middle:], targets[middle:], 1 - share),
-        )
+        running = second_thread.submit(self._compute, replica, inputs[middle:], targets[middle:], 1 - share)
+        try:
+            a = self._compute(model, inputs[:middle], targets[:middle], share)
+        finally:
+            running.exception()  # waits: never leave while the other still works on our arrays
+        b = running.result()
+        model.flat_grads += replica.flat_grads
         model.flat_buffers *= share
         model.flat_buffers += (1 - share) * replica.flat_buffers
-        half = model.num_parameters // 2
-        square_a, square_b = _side_by_side(
-            second_thread,
-            lambda: self._update(slice(None, half), learning_rate, replica),
-            lambda: self._update(slice(half, None), learning_rate, replica),
-        )
-        norm = math.sqrt(square_a + square_b)
-        return StepResult(a.loss + b.loss, norm, a.right + b.right, a.labelled + b.labelled)
+        return _Part(a.loss + b.loss, a.right + b.right, a.labelled + b.labelled)
 
     def _compute(self, model: Sequential, inputs: np.ndarray, targets: np.ndarray, share: float) -> _Part:
         """Fill the gradients of ``model`` from ``share`` of the batch."""
@@ -128,30 +140,6 @@ class TrainingStep:
             grad_logits *= share  # the loss is a mean over this part; the batch's is over both
         model.backward(grad_logits)
         return _Part(share * loss, right, labelled)
-
-    def _update(self, part: slice, learning_rate: float, replica: Sequential | None) -> float:
-        """Update that part of the parameters; the square of its gradient's length."""
-        grads = self.model.flat_grads[part]
-        if replica is not None:
-            grads += replica.flat_grads[part]
-        square = float(grads @ grads)
-        if math.isfinite(square):
-            self.optimizer.step_part(self.model.flat_params, self.model.flat_grads, learning_rate, part)
-            if self.average is not None:
-                self.average.step_part(self.model.flat_params, part)
-        return square
-
-
-def _side_by_side(
-    second_thread: ThreadPoolExecutor, first: Callable[[], Result], second: Callable[[], Result]
-) -> tuple[Result, Result]:
-    """The results of both functions, one computed by this thread and one by the second."""
-    running = second_thread.submit(second)
-    try:
-        result = first()
-    finally:
-        running.exception()  # waits: never leave while the other still works on our arrays
-    return result, running.result()
 
 
 def _count_right(logits: np.ndarray, targets: np.ndarray) -> tuple[int, int]:

@@ -13,7 +13,6 @@ import numpy as np
 
 from mnistweb.nn.averaging import WeightAverage
 from mnistweb.nn.batches import ArrayBatches, Batches
-from mnistweb.nn.blas import one_blas_thread
 from mnistweb.nn.divergence import find_divergence
 from mnistweb.nn.errors import ConfigurationError, DivergedError, StopTraining
 from mnistweb.nn.losses import Loss, softmax_cross_entropy
@@ -102,12 +101,7 @@ def fit(
     if optimizer.decay_mask is None:
         optimizer.decay_mask = model.decay_mask
     callbacks = list(callbacks)
-    # Overflow is not a warning here: it ends training with an error that says where it happened.
-    with (
-        one_blas_thread(),
-        np.errstate(over="ignore", invalid="ignore", divide="ignore"),
-        TrainingStep(model, loss, optimizer, run.average, threads=threads) as train_step,
-    ):
+    with TrainingStep(model, loss, optimizer, run.average, threads=threads) as train_step:
         try:
             while run.epoch < epochs and not run.ran_out_of_patience(early_stopping):
                 row = run.train_epoch(batches, train_step, schedule)

@@ -24,6 +24,15 @@ def tiny_convnet(*, seed=0, dropout_rate=0.2):
     return Sequential(layers, input_shape=SHAPE)
 
 
+def convnet_without_normalisation(*, seed=0, dropout_rate=0.0):
+    """Its gradient does not depend on how the batch was divided."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        Conv2D(1, 4, 3, rng=rng), ReLU(), Flatten(), Dropout(dropout_rate, rng=rng), Dense(144, 4, rng=rng)
+    ]  # fmt: skip
+    return Sequential(layers, input_shape=SHAPE)
+
+
 def four_shapes(count=48, *, seed=0, noise=0.25):
     """Pictures of a bar at the top, bottom, left or right, with noise, and which it is."""
     rng = np.random.default_rng(seed)

@@ -1,11 +1,11 @@
-"""Within the block BLAS uses one thread, and afterwards as many as before."""
+"""Within the block BLAS uses as many threads as asked for, and afterwards as many as before."""
 
 import pytest
 
 from mnistweb.nn import blas
 
 
-def test_threads_are_held_to_one_and_given_back():
+def test_threads_are_set_and_given_back():
     functions = blas._thread_functions()
     if functions is None:
         pytest.skip("this NumPy does not use OpenBLAS")
@@ -21,11 +21,11 @@ def test_threads_are_held_to_one_and_given_back():
 
 
 def fail_inside(get_threads):
-    with blas.one_blas_thread():
+    with blas.blas_threads(1):
         raise RuntimeError(f"{get_threads()} thread")
 
 
 def test_another_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(blas, "_PREFIXES_AND_SUFFIXES", [("mkl", "")])
-    with blas.one_blas_thread() as nothing:
+    with blas.blas_threads(1) as nothing:
         assert nothing is None

@@ -117,7 +117,7 @@ def test_a_state_of_another_optimizer_is_refused():
 
 
 def test_vectors_of_different_lengths_are_refused():
-    with pytest.raises(ShapeError, match=r"each of \(3,\) parameters, got \(2,\)"):
+    with pytest.raises(ShapeError, match=r"got \(3,\) and \(2,\)"):
         SGD().step(np.ones(3), np.ones(2), RATE)
     adam = Adam()
     adam.step(np.ones(2), np.ones(2), RATE)
