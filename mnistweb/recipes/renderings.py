@@ -6,9 +6,12 @@ import hashlib
 import io
 import json
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +81,16 @@ _remembered: dict[str, Any] = {}
 def _remember(draw: Draw, arguments: Sequence[Any]) -> None:
     # Called once in each process, so that long lists are not sent along with every portion of work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for these
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _remembered.update(draw=draw, arguments=arguments)
+
+
+def _end_with_parent() -> None:
+    # A pool's processes wait for work for ever when the one that gives it was killed.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _draw(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

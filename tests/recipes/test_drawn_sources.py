@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -219,3 +223,31 @@ def test_strokes_do_not_mix_with_pictures_of_other_things(real_data_dir, tmp_pat
     monkeypatch.setattr(sources, "load_dataset", lambda *args, **kwargs: clothes)
     with pytest.raises(RecipeError, match="pen strokes show digits, clothes shows other things"):
         sources.load_training_data(DataSettings(validation=10, mix=MixSettings(0.5, 0.5)))
+
+
+def slow_shade(numbers, folder):
+    """Tells in `folder` which process draws, and takes its time."""
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(0.2)
+    return shade(numbers, 0)
+
+
+def test_no_process_is_left_when_the_one_that_waits_for_pictures_is_killed(tmp_path):
+    code = (
+        "from pathlib import Path; from mnistweb.recipes.progress import Progress; "
+        "from mnistweb.recipes.renderings import rendered; from tests.recipes.test_drawn_sources import slow_shade; "
+        f"rendered('x', slow_shade, 100_000, [{str(tmp_path)!r}], key='', folder=Path(), progress=Progress())"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
+    wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+    process.kill()
+    process.wait()
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
+def wait_until(condition, *, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
