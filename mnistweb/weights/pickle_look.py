@@ -54,8 +54,9 @@ def look_over(data: bytes) -> None:
         tuples += name in _TUPLES
         if count > MAX_INSTRUCTIONS or containers > MAX_CONTAINERS or tuples > MAX_TUPLES:
             raise WeightsError(
-                f"more than {MAX_INSTRUCTIONS:,} instructions, {MAX_CONTAINERS:,} lists and dicts "
-                f"or {MAX_TUPLES:,} tuples; save weights as NumPy arrays, not as lists of numbers"
+                f"{count:,} instructions, {containers:,} lists and dicts, {tuples:,} tuples so far; at most "
+                f"{MAX_INSTRUCTIONS:,}, {MAX_CONTAINERS:,} and {MAX_TUPLES:,} are read: "
+                "save weights as NumPy arrays, not as lists of numbers"
             )
         if name in _MEMO_WRITES:
             _check_memo_index(argument, memo_writes, position)
