@@ -13,22 +13,28 @@ from mnistweb.nn.layers import Array, Layer
 class ReLU(Layer):
     """max(x, 0): lets the positive through and silences the rest (Nair, Hinton 2010)."""
 
+    keeps_outputs = True
+
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         if not training:
             return np.maximum(inputs, inputs.dtype.type(0))
-        outputs = self.reuse("outputs", inputs.shape, inputs.dtype)
-        np.maximum(inputs, 0, out=outputs)
+        in_place = self.may_overwrite_inputs
+        outputs = inputs if in_place else self.reuse("outputs", inputs.shape, inputs.dtype)
+        np.clip(inputs, 0, np.inf, out=outputs)  # as maximum, but NumPy has a faster loop for it
         self.cache["outputs"] = outputs
         return outputs
 
     def backward(self, grad_output: Array) -> Array:
         outputs = self.remembered("outputs")
         is_on = np.greater(outputs, 0, out=self.reuse("is_on", outputs.shape, bool))
-        return np.multiply(grad_output, is_on, out=self.reuse("grad", outputs.shape, outputs.dtype))
+        grad_output *= is_on
+        return grad_output
 
 
 class Tanh(Layer):
     """tanh(x), between -1 and 1. Its slope is 1 - y ** 2, so the outputs suffice for the way back."""
+
+    keeps_outputs = True
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         outputs = np.tanh(inputs)
@@ -43,6 +49,8 @@ class Tanh(Layer):
 
 class Sigmoid(Layer):
     """1 / (1 + exp(-x)), between 0 and 1. Its slope is y * (1 - y)."""
+
+    keeps_outputs = True
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         # The same function as 1 / (1 + exp(-x)), but no exponential can overflow for large negative inputs.
@@ -62,6 +70,8 @@ class Softmax(Layer):
     Models of this project end with logits, and the loss takes those; this layer is for networks that use
     probabilities inside, or that were trained elsewhere with a softmax at their end.
     """
+
+    keeps_outputs = True
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         outputs = softmax(inputs)

@@ -24,15 +24,21 @@ class Layer:
 
     A layer computes in the dtype of what it is given: float32 in daily use, float64 in the gradient check.
 
-    ``forward`` never writes into its inputs: the layer before may still need them. Without ``training`` it
-    changes nothing in the layer either, so threads can share it. With ``training`` it may keep what
-    ``backward`` needs in ``self.cache`` and hand out arrays from ``self.reuse``, which the next training pass
-    overwrites.
+    ``forward`` does not write into its inputs, which the layer before may still need, except in training
+    where ``may_overwrite_inputs`` says so. Without ``training`` it changes nothing in the layer either, so
+    threads can share it. With ``training`` it may keep what ``backward`` needs in ``self.cache`` and hand out
+    arrays from ``self.reuse``, which the next training pass overwrites.
     """
 
     #: False for the first layer with parameters: nobody asks how the picture should change, so ``backward``
     #: may skip that product and return None.
     needs_input_grad: bool = True
+
+    #: True where ``backward`` needs the outputs as they were handed out, so that nobody may write into them.
+    keeps_outputs: bool = False
+
+    #: Set by the model where the layer before does not keep its outputs: a training pass may work in place.
+    may_overwrite_inputs: bool = False
 
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}
@@ -114,6 +120,8 @@ class Layer:
 
 class Flatten(Layer):
     """Lays each picture out as one row: (N, 28, 28, 1) becomes (N, 784)."""
+
+    keeps_outputs = True  # they are the layer before's
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         if training:

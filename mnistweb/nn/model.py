@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -55,6 +56,7 @@ class Sequential:
             or [self.flat_params]
         )
         self._skip_useless_gradients()
+        self._work_in_place()
 
     # ---- the two passes ----
 
@@ -209,6 +211,10 @@ class Sequential:
         for layer in self.layers:
             layer.needs_input_grad = learns_before
             learns_before = learns_before or bool(layer.params)
+
+    def _work_in_place(self) -> None:
+        for before, layer in pairwise(self.layers):
+            layer.may_overwrite_inputs = not before.keeps_outputs
 
 
 def _flatten(kind: str, layers: Sequence[Layer]) -> tuple[Array, dict[str, Array]]:

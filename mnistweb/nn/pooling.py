@@ -54,32 +54,32 @@ class MaxPool2D(_WindowPool):
         for other in others:
             np.maximum(outputs, other, out=outputs)
         if training:
-            self.cache.update(inputs=inputs, outputs=outputs)
+            self.cache.update(input_shape=inputs.shape, winners=self._winners(inputs, outputs))
         return outputs
 
     def backward(self, grad_output: Array) -> Array | None:
-        inputs, outputs = self.remembered("inputs"), self.remembered("outputs")
-        grad_inputs = self.reuse("grad", inputs.shape, inputs.dtype)
-        hit, waiting = (self.reuse(name, outputs.shape, bool) for name in ("hit", "waiting"))
-        waiting[...] = True  # windows whose maximum was not met yet
+        input_shape, winners = self.remembered("input_shape"), self.remembered("winners")
+        grad_inputs = self.reuse("grad", input_shape, grad_output.dtype)
         overlapping = self.stride < self.pool_size
-        if overlapping or not self._covers(inputs.shape):
+        if overlapping:
             grad_inputs[...] = 0
-        for values, grads in zip(self._corners(inputs), self._corners(grad_inputs), strict=True):
-            np.equal(values, outputs, out=hit)
-            hit &= waiting
-            waiting ^= hit
+        for wins, grads in zip(winners, self._corners(grad_inputs), strict=True):
             if overlapping:
-                grads += grad_output * hit
-            else:
-                np.multiply(grad_output, hit, out=grads)
+                grads += grad_output * wins
+            else:  # each pixel lies in one window at most; those in none keep the zeros of a reused array
+                np.multiply(grad_output, wins, out=grads)
         return grad_inputs
 
-    def _covers(self, shape: Shape) -> bool:
-        """Whether every pixel of (N, H, W, C) lies in a window."""
-        return self.stride <= self.pool_size and all(
-            (side - self.pool_size) % self.stride == 0 for side in shape[1:3]
-        )
+    def _winners(self, inputs: Array, outputs: Array) -> Array:
+        """For each place in a window, which windows meet their maximum there first: (k * k, *outputs.shape)."""
+        winners = self.reuse("winners", (self.pool_size**2, *outputs.shape), bool)
+        undecided = self.reuse("undecided", outputs.shape, bool)
+        undecided[...] = True
+        for values, wins in zip(self._corners(inputs), winners, strict=True):
+            np.equal(values, outputs, out=wins)
+            wins &= undecided
+            undecided ^= wins
+        return winners
 
 
 class AveragePool2D(_WindowPool):
