@@ -36,7 +36,7 @@ def serve(
     """
     from mnistweb.config import SettingError, load_settings
     from mnistweb.inference import InferenceError
-    from mnistweb.nn.blas import one_blas_thread
+    from mnistweb.nn.blas import blas_threads
     from mnistweb.resources import instance_folder
     from mnistweb.web import create_app
     from mnistweb.web.server import Server, server_settings
@@ -58,7 +58,7 @@ def serve(
     if open_browser:
         # A moment later, when the port is open; a machine without a browser is no error.
         threading.Timer(1.0, webbrowser.open, [address]).start()
-    with one_blas_thread():  # the workers are forked from here; each of their threads computes on its own
+    with blas_threads(1):  # the workers are forked from here; each of their threads computes on its own
         server.run()
 
 

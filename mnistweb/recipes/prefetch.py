@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mnistweb.nn.blas import one_blas_thread
+from mnistweb.nn.blas import blas_threads
 from mnistweb.recipes.mixing import MixedBatches
 
 _AHEAD = 8
@@ -106,7 +106,7 @@ def _produce(sender: Connection, batches: MixedBatches, epoch: int) -> None:
     # Ctrl-C reaches every process of the terminal; the training decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with one_blas_thread():  # the other cores are the training's
+        with blas_threads(1):  # the other cores are the training's
             while True:
                 for batch in batches.epoch(epoch):
                     sender.send(batch)
