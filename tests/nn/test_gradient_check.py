@@ -108,6 +108,18 @@ def test_a_report_without_mistakes_reads_as_a_table():
     assert "WRONG" not in "".join(lines)
 
 
+def test_a_kink_within_reach_of_the_nudge_is_no_mistake():
+    inputs = np.array([[5e-6, -5e-6, 0.3, -0.2]])
+    assert check_gradients(ReLU(), inputs).passed
+    assert not check_gradients(MaxPool2D(2), np.zeros((1, 2, 2, 1))).passed  # a tie has no gradient
+
+
+def test_each_array_is_reported_as_soon_as_it_is_checked(batch):
+    heard = []
+    report = check_gradients(small_model(), *batch, max_entries=1, on_check=heard.append)
+    assert tuple(heard) == report.checks
+
+
 def test_checking_no_entry_is_refused():
     with pytest.raises(ConfigurationError, match="max_entries must be at least 1"):
         check_gradients(Flatten(), np.ones((1, 2, 2, 1)), max_entries=0)
