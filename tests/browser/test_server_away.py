@@ -38,7 +38,9 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(screen: PaintScree
         route.fulfill(status=503, headers={"Retry-After": "1"}, json=problem)
 
     screen.page.route("**/predict", refuse_once)
+    screen.live.uncheck()
     screen.draw_digit(7)
+    screen.predict.click()
     screen.expect_digit(7)
     assert asked[1] - asked[0] > 900
 
@@ -83,7 +85,9 @@ def test_a_refusal_is_shown_in_its_own_words_and_not_repeated(screen: PaintScree
         route.fulfill(status=413, json=problem)
 
     screen.page.route("**/predict", refuse)
+    screen.live.uncheck()
     screen.draw_digit(7)
+    screen.predict.click()
     screen.expect_state("error")
     expect(screen.answer.locator(".sentence")).to_have_text("The picture is too large.")
     screen.page.wait_for_timeout(700)
