@@ -9,6 +9,9 @@ import numpy as np
 
 from mnistweb.nn.layers import Array, Layer
 
+# An array, for NumPy would have to make one of a plain 0 at every call, which shows on a single picture.
+_ZERO = np.zeros((), np.float32)
+
 
 class ReLU(Layer):
     """max(x, 0): lets the positive through and silences the rest (Nair, Hinton 2010)."""
@@ -17,7 +20,7 @@ class ReLU(Layer):
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         if not training:
-            return np.maximum(inputs, inputs.dtype.type(0))
+            return np.maximum(inputs, _ZERO)
         in_place = self.may_overwrite_inputs
         outputs = inputs if in_place else self.reuse("outputs", inputs.shape, inputs.dtype)
         np.clip(inputs, 0, np.inf, out=outputs)  # as maximum, but NumPy has a faster loop for it

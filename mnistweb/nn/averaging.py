@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mnistweb.nn.errors import ConfigurationError, ShapeError
+from mnistweb.nn.memory import aligned_copy, aligned_zeros
 
 
 class WeightAverage:
@@ -22,9 +23,9 @@ class WeightAverage:
         if not 0 <= decay < 1:
             raise ConfigurationError(f"ema_decay must be at least 0 and below 1, got {decay}")
         self.decay = decay
-        self.average = params.copy()
+        self.average = aligned_copy(params)
         self.steps = 0
-        self._scratch = np.empty_like(params)
+        self._scratch = aligned_zeros(params.shape, params.dtype)
 
     def update(self, params: np.ndarray) -> None:
         """Take in the parameters after one more step."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from mnistweb.nn.errors import ConfigurationError, ShapeError, TrainingError
 from mnistweb.nn.initializers import initialize
+from mnistweb.nn.memory import aligned_zeros
 
 Array = np.ndarray
 Shape = tuple[int, ...]
@@ -114,7 +115,7 @@ class Layer:
         """
         array = self._scratch.get(name)
         if array is None or array.shape != shape or array.dtype != dtype:
-            array = self._scratch[name] = np.zeros(shape, dtype)
+            array = self._scratch[name] = aligned_zeros(shape, dtype)
         return array
 
 
@@ -126,7 +127,7 @@ class Flatten(Layer):
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         if training:
             self.cache["input_shape"] = inputs.shape
-        return inputs.reshape(inputs.shape[0], -1)
+        return inputs.reshape(len(inputs), -1)
 
     def backward(self, grad_output: Array) -> Array | None:
         if not self.needs_input_grad:
@@ -169,7 +170,7 @@ class Dense(Layer):
                 outputs = self.reuse("outputs", (len(inputs), self.out_features), weight.dtype)
                 np.matmul(inputs, weight, out=outputs)
             else:
-                outputs = inputs @ weight
+                outputs = inputs.dot(weight)  # the same as inputs @ weight, and quicker for a single row
         except ValueError as error:  # asking only when the product fails keeps a single picture fast
             raise self._wrong_shape(f"(N, {self.in_features})", inputs.shape, inputs.ndim - 1) from error
         outputs += self.params["bias"]

@@ -14,6 +14,7 @@ from mnistweb.nn.activations import ReLU, Sigmoid, Softmax, Tanh
 from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Dense, Dropout, Flatten, Layer, Shape
+from mnistweb.nn.memory import aligned_zeros
 from mnistweb.nn.normalization import BatchNorm, fold
 from mnistweb.nn.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
 
@@ -224,10 +225,13 @@ def _flatten(kind: str, layers: Sequence[Layer]) -> tuple[Array, dict[str, Array
         for index, layer in enumerate(layers)
         for name in getattr(layer, kind)
     ]
-    vector = np.concatenate([home[name].ravel() for _, home, name in named] or [np.empty(0, np.float32)])
+    dtype = np.result_type(*(home[name] for _, home, name in named)) if named else np.float32
+    vector = aligned_zeros((sum(home[name].size for _, home, name in named),), dtype)
     views, start = {}, 0
     for full_name, home, name in named:
         end = start + home[name].size
-        views[full_name] = home[name] = vector[start:end].reshape(home[name].shape)
+        view = vector[start:end].reshape(home[name].shape)
+        view[...] = home[name]
+        views[full_name] = home[name] = view
         start = end
     return vector, views

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mnistweb.nn.errors import ConfigurationError, ShapeError
+from mnistweb.nn.memory import aligned_copy, aligned_zeros
 
 Array = np.ndarray
 
@@ -68,7 +69,7 @@ class Optimizer:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over what ``state`` gave; ConfigurationError if it comes from another kind of optimizer."""
-        moments = {name: np.array(array) for name, array in state.items() if name != "steps_taken"}
+        moments = {name: aligned_copy(array) for name, array in state.items() if name != "steps_taken"}
         if "steps_taken" not in state or (moments and set(moments) != set(self.moment_names)):
             raise ConfigurationError(
                 f"{type(self).__name__} keeps steps_taken and {list(self.moment_names)}, got {sorted(state)}"
@@ -82,14 +83,14 @@ class Optimizer:
                 f"an optimizer takes two flat vectors of one length, got {params.shape} and {grads.shape}"
             )
         if not self.moments:
-            self.moments = {name: np.zeros_like(params) for name in self.moment_names}
+            self.moments = {name: aligned_zeros(params.shape, params.dtype) for name in self.moment_names}
         for moment in self.moments.values():
             if moment.shape != params.shape:
                 raise ShapeError(
                     f"{type(self).__name__} remembers {moment.size} parameters, but {params.size} came"
                 )
         if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
-            self._scratch = np.empty_like(params)
+            self._scratch = aligned_zeros(params.shape, params.dtype)
 
 
 class SGD(Optimizer):
