@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -143,6 +143,28 @@ class BatchNorm(Layer):
 
     def config(self) -> dict[str, Any]:
         return {"features": self.features, "momentum": self.momentum, "epsilon": self.epsilon}
+
+
+def measure_averages(layers: Sequence[Layer], batches: Sequence[Array]) -> None:
+    """Set the running averages of each BatchNorm to the mean over `batches` of inputs, for these weights.
+
+    Averages that were gathered while the weights moved do not fit the moving average of those weights: what
+    they normalise has another mean and variance (Izmailov et al., "Averaging Weights Leads to Wider Optima
+    and Better Generalization", 2018, section 3.2). Without batches, nothing changes.
+    """
+    norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    try:
+        for number, values in enumerate(batches):
+            for norm in norms:
+                norm.momentum = number / (number + 1)  # makes the running average the plain mean so far
+            for layer in layers:
+                values = layer.forward(values, training=isinstance(layer, BatchNorm))
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def fold(linear: Linear, norm: BatchNorm) -> Linear:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,6 +19,7 @@ from mnistweb.nn.errors import ConfigurationError, DivergedError, StopTraining
 from mnistweb.nn.losses import Loss, softmax_cross_entropy
 from mnistweb.nn.metrics import accuracy
 from mnistweb.nn.model import Sequential
+from mnistweb.nn.normalization import measure_averages
 from mnistweb.nn.optimizers import Optimizer
 from mnistweb.nn.step import StepResult, TrainingStep
 
@@ -29,6 +31,9 @@ __all__ = ["ArrayBatches", "History", "TrainingState", "evaluate", "fit"]
 History = list[dict[str, float]]
 
 Callback = Callable[["TrainingState"], None]
+
+#: So many of an epoch's last batches tell BatchNorm the statistics of the averaged weights.
+_BATCHES_MEASURED = 20
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class TrainingState:
     seed: int
     model: dict[str, np.ndarray]  #: ``Sequential.state()``, not averaged
     optimizer: dict[str, Any]
-    average: dict[str, Any] | None  #: of ``WeightAverage``, if it is on
+    average: dict[str, Any] | None  #: of ``WeightAverage``, if it is on, and its "buffers"
     best: dict[str, Any] | None  #: epoch, validation_accuracy, validation_loss, and the model's state
     history: History
 
@@ -135,6 +140,8 @@ class _Run:
         self.optimizer = optimizer
         self.seed = seed
         self.average = average
+        self.average_buffers = model.flat_buffers.copy()
+        self.recent: deque[np.ndarray] = deque(maxlen=_BATCHES_MEASURED)
         self.epoch = 0
         self.steps = 0
         self.best: dict[str, Any] | None = None
@@ -148,6 +155,7 @@ class _Run:
         model, started = self.model, time.perf_counter()
         train_step.reseed(np.random.default_rng((self.seed, self.epoch)))
         sums = _Sums()
+        self.recent.clear()  # a resumed training does not have those of the epoch before
         for inputs, targets in batches.epoch(self.epoch):
             learning_rate = schedule(self.steps)
             result = train_step(inputs, targets, learning_rate)
@@ -155,6 +163,7 @@ class _Run:
                 what = f"loss {result.loss:.3g}, gradient norm {result.gradient_norm:.3g}"
                 raise self.diverged(what, inputs, sums.steps + 1)
             self.steps += 1
+            self.recent.append(inputs)
             sums.add(result, len(inputs))
         if sums.steps == 0:
             raise ConfigurationError(f"epoch {self.epoch + 1} has no batches")
@@ -172,13 +181,10 @@ class _Run:
             "seconds": time.perf_counter() - started,
         }
 
-    def finish_epoch(
-        self, row: dict[str, float], validation: tuple[np.ndarray, np.ndarray] | None
-    ) -> None:
+    def finish_epoch(self, row: dict[str, float], validation: tuple[np.ndarray, np.ndarray] | None) -> None:
         """Validate, keep the weights if they are the best so far, take down the row and the state."""
-        if validation is not None:
-            averaged = self.average.in_place_of(self.model.flat_params) if self.average else nullcontext()
-            with averaged:
+        with self.weights_to_keep():
+            if validation is not None:
                 row["validation_loss"], row["validation_accuracy"] = evaluate(self.model, *validation)
                 if not math.isfinite(row["validation_loss"]):
                     what = f"validation loss {row['validation_loss']}"
@@ -194,6 +200,21 @@ class _Run:
         self.history.append(row)
         self.last_state = self.state()
 
+    @contextmanager
+    def weights_to_keep(self) -> Iterator[None]:
+        """While the ``with`` block runs, the model holds the average of its weights, if one is kept."""
+        if self.average is None:
+            yield
+            return
+        own_buffers = self.model.flat_buffers.copy()
+        with self.average.in_place_of(self.model.flat_params):
+            measure_averages(self.model.layers, self.recent)
+            self.average_buffers = self.model.flat_buffers.copy()
+            try:
+                yield
+            finally:
+                self.model.flat_buffers[...] = own_buffers
+
     def ran_out_of_patience(self, early_stopping: int | None) -> bool:
         if early_stopping is None or self.best is None:
             return False
@@ -205,6 +226,7 @@ class _Run:
             self.model.load_state(self.best["model"])
         elif self.average is not None:
             self.model.flat_params[...] = self.average.average
+            self.model.flat_buffers[...] = self.average_buffers
 
     def diverged(self, what: str, inputs: np.ndarray, step: int) -> DivergedError:
         where = find_divergence(self.model, inputs)
@@ -220,7 +242,7 @@ class _Run:
             seed=self.seed,
             model=self.model.state(),
             optimizer=self.optimizer.state(),
-            average=self.average.state() if self.average else None,
+            average=self.average.state() | {"buffers": self.average_buffers} if self.average else None,
             best=self.best,
             history=[dict(row) for row in self.history],
         )
@@ -234,6 +256,7 @@ class _Run:
         self.optimizer.load_state(state.optimizer)
         if self.average and state.average:
             self.average.load_state(state.average)
+            self.average_buffers = state.average["buffers"]
         self.epoch, self.steps, self.best = state.epoch, state.steps, state.best
         self.history = [dict(row) for row in state.history]
         self.last_state = state

@@ -208,6 +208,18 @@ def test_the_average_of_the_weights_is_what_is_validated_and_kept():
     assert (history[0]["validation_loss"], history[0]["validation_accuracy"]) == (loss, accuracy)
 
 
+@pytest.mark.parametrize("validation", [None, four_shapes(30, seed=1)])
+def test_averaged_weights_get_batch_statistics_of_their_own(validation):
+    # The learning rate is so large that the statistics of the latest weights are far from the average's.
+    model = tiny_convnet(dropout_rate=0)
+    data = four_shapes(260)
+    train(model, data=data, epochs=3, ema_decay=0.95, schedule=Constant(0.05), validation=validation)
+    norm = model.layers[1]
+    convolved = model.layers[0].forward(data[0]).reshape(-1, norm.features)
+    np.testing.assert_allclose(norm.buffers["running_mean"], convolved.mean(axis=0), atol=0.02)
+    np.testing.assert_allclose(norm.buffers["running_var"], convolved.var(axis=0), rtol=0.02)
+
+
 def test_without_validation_the_average_stays_in_the_model():
     model, states = tiny_perceptron(), []
     train(model, epochs=2, ema_decay=0.5, validation=None, callbacks=[states.append])

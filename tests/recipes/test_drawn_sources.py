@@ -235,7 +235,8 @@ def slow_shade(numbers, folder):
 def test_no_process_is_left_when_the_one_that_waits_for_pictures_is_killed(tmp_path):
     code = (
         "from pathlib import Path; from mnistweb.recipes.progress import Progress; "
-        "from mnistweb.recipes.renderings import rendered; from tests.recipes.test_drawn_sources import slow_shade; "
+        "from mnistweb.recipes.renderings import rendered; "
+        "from tests.recipes.test_drawn_sources import slow_shade; "
         f"rendered('x', slow_shade, 100_000, [{str(tmp_path)!r}], key='', folder=Path(), progress=Progress())"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
@@ -246,7 +247,7 @@ def test_no_process_is_left_when_the_one_that_waits_for_pictures_is_killed(tmp_p
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
-def wait_until(condition, *, seconds=30):
+def wait_until(condition, *, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
