@@ -12,11 +12,12 @@ import numpy as np
 from PIL import Image
 
 from mnistweb.imaging.errors import BlankImageError
-from mnistweb.imaging.filters import Plane, box_mean, closing, resized
+from mnistweb.imaging.filters import Plane, box_mean, closing, dilated, resized
 
 _COARSE_SIDE = 100  # pixels of the longer side when colours and polarity are judged
 _PAPER_SIDE = 200  # pixels of the longer side when the paper's brightness is: shadows have edges
-_CLEAN_SHARE = 0.3  # of a clean drawing's pixels have the paper's exact grey; in photographs few have
+_CLEAN_SHARE = 0.2  # of a clean drawing's pixels, at least, have the paper's grey
+_CLEAN_TOLERANCE = 0.02  # of that grey, for what smooth scaling leaves around strokes
 _LEAST_CONTRAST = 0.04  # between ink and paper, of the full scale from black to white
 _DARKNESS = 0.1  # added to a brightness before dividing by it, so that noise in the dark is not blown up
 
@@ -54,8 +55,8 @@ def grey_of(picture: Image.Image) -> Plane:
         principal = np.linalg.eigh(across.T @ across + down.T @ down)[1][:, -1]
         weights = principal * (1 if principal.sum() >= 0 else -1)
         weights /= np.abs(weights).sum()
-    grey: Plane = np.asarray(picture) @ (weights / 255).astype(np.float32)
-    return grey - np.float32(np.minimum(weights, 0).sum())
+    grey = np.asarray(picture) @ weights.astype(np.float32) - np.minimum(weights, 0).sum() * 255
+    return (grey / 255).astype(np.float32)
 
 
 def find_ink(grey: Plane) -> Ink:
@@ -72,16 +73,19 @@ def _clean_ink(grey: Plane) -> Ink | None:
     difference = grey - np.median(border)
     lowest, highest = float(difference.min()), float(difference.max())
     dark, contrast = -lowest > highest, max(-lowest, highest)
-    if np.count_nonzero(np.abs(difference) < 0.001) < _CLEAN_SHARE * grey.size:
+    if np.count_nonzero(np.abs(difference) < _CLEAN_TOLERANCE) < _CLEAN_SHARE * grey.size:
         return None
     if contrast < _LEAST_CONTRAST:
         raise BlankImageError("the picture is blank: nothing on it differs from its background")
     if min(-lowest, highest) > 0.25 * contrast:
         return None  # darker and lighter than the paper: shaded or framed
     amount = np.clip(difference * np.float32((-1 if dark else 1) / contrast), 0, 1)
-    inked = np.count_nonzero(amount > 0.15)
-    if np.count_nonzero(amount > 0.004) > 1.6 * inked + grey.shape[0] + grey.shape[1]:
-        return None  # more is faint than the edges of strokes: paper that is partly overexposed
+    faint, inked = amount > 0.02, amount > 0.15
+    if np.count_nonzero(faint) > 1.5 * np.count_nonzero(inked):
+        # Either the strokes' edges are soft, or there is noise or shade far from them.
+        edges = dilated(inked, round(0.08 * max(grey.shape)))
+        if np.count_nonzero(faint & ~edges) > 0.01 * grey.size:
+            return None
     return Ink(amount, threshold=0.03, dark=dark, clean=True, evened=grey)
 
 

@@ -1,9 +1,9 @@
 """Makes a picture of a digit look like one of MNIST: 28x28, ink bright, 20 pixels long, centred by its mass.
 
 MNIST's makers fitted each digit into 20x20 pixels with its proportions kept and anti-aliased, and placed it
-in 28x28 so that its centre of mass lies in the middle (LeCun, Bottou, Bengio, Haffner: Gradient-based learning
-applied to document recognition, 1998, section III A). A network trained on such pictures reads no others
-well.
+in 28x28 so that its centre of mass lies in the middle (LeCun, Bottou, Bengio, Haffner: Gradient-based
+learning applied to document recognition, 1998, section III A). A network trained on such pictures reads no
+others well.
 
 This is the one way from a picture to a network: the canvas, the upload, the API, the command line and the
 drawings that networks are trained on all pass through it.
