@@ -14,7 +14,6 @@ const $ = (id) => document.getElementById(id);
 const drawing = new Drawing();
 const answer = new AnswerCard($("answer"));
 const second = new AnswerCard($("second-answer"));
-let seen = null; // the explanation of the answer on the page
 
 // ---- Asking
 
@@ -28,7 +27,7 @@ function picture() {
 function questions() {
   if (drawing.isBlank) return [];
   const image = picture();
-  const model = $("model").value;
+  const model = $("model").value || undefined; // none to choose from: the server says what is wrong
   const list = [{ ask: () => post("/predict", { image, model, explain: ["steps"] }), show: showAnswer }];
   if ($("compare").value) {
     list.push({ ask: () => post("/predict", { image, model: $("compare").value }), show: (other) => second.show(other) });
@@ -47,6 +46,7 @@ function cards() {
 function forget(sentence) {
   cards().forEach((card) => card.empty(sentence));
   showSeen(null);
+  for (const id of ["reasons-pictures", "layers-list"]) $(id).replaceChildren();
 }
 
 function changed() {
@@ -77,11 +77,11 @@ function showAnswer(result) {
 }
 
 function showSeen(explanation) {
-  seen = explanation;
-  showSmall($("small"), seen?.pixels);
-  showSteps($("steps"), seen?.steps ?? []);
-  $("steps-note").hidden = Boolean(seen?.steps.length);
-  $("save-small").disabled = $("save-answer").disabled = seen === null;
+  const steps = explanation?.steps ?? [];
+  showSmall($("small"), explanation?.pixels);
+  showSteps($("steps"), steps);
+  $("steps-note").hidden = steps.length > 0;
+  $("save-small").disabled = $("save-answer").disabled = explanation === null;
 }
 
 // The panels that most visitors never open are fetched when they are.

@@ -43,6 +43,8 @@ def test_reasons_are_shown_for_the_digit_and_its_runner_up(screen: PaintScreen) 
     expect(captions.first).to_have_text("for a 7")
     expect(captions.last).not_to_have_text("for a 7")
     expect(screen.reasons_method).not_to_contain_text("Draw something")
+    screen.clear.click()
+    expect(captions).to_have_count(0)
 
 
 def test_a_dense_unit_shows_how_its_sum_comes_about(screen: PaintScreen) -> None:
