@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistweb.recipes.errors import RecipeError
-from mnistweb.recipes.recipe import Recipe
+from mnistweb.recipes.recipe import AUGMENTATION_HELP, Recipe
 from mnistweb.recipes.settings import read_section, unknown
 
 _FOLDER = Path(__file__).resolve().parent
@@ -71,6 +71,11 @@ def write_recipe(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
+def help_of(field: dataclasses.Field[Any]) -> str:
+    """What the setting of a recipe that `field` describes is for."""
+    return field.metadata.get("help") or AUGMENTATION_HELP[field.name]
+
+
 def recipe_table(recipe: Recipe) -> dict[str, Any]:
     """`recipe` as nested plain dicts and lists, as it goes into a weights file."""
     return json.loads(json.dumps(dataclasses.asdict(recipe)))
@@ -84,8 +89,7 @@ def _section_lines(path: str, section: Any, help: str) -> list[str]:
         if dataclasses.is_dataclass(value):
             nested += _section_lines(f"{path}.{field.name}", value, field.metadata["help"])
         else:
-            help_text = field.metadata.get("help")
-            lines.append(f"{field.name} = {_toml(value)}" + (f"  # {help_text}" if help_text else ""))
+            lines.append(f"{field.name} = {_toml(value)}  # {help_of(field)}")
     return lines + nested
 
 

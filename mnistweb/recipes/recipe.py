@@ -53,6 +53,28 @@ class AugmentationSettings(Augmentation):
     enabled: bool = setting(True, "false trains on the images as they are")
 
 
+# The strengths are fields of the data room, which knows no recipes; what they mean to one is said here.
+AUGMENTATION_HELP = {
+    "rotation_degrees": "largest turn, either way",
+    "log_scale": "largest change of width and of height, as a natural logarithm",
+    "shear": "largest slant, in pixels sideways per pixel of height",
+    "shift_pixels": "largest move along each axis",
+    "elastic_alpha": "strength of the elastic distortion; 34 moves pixels by up to some 1.4",
+    "elastic_sigma": "pixels over which neighbours are distorted together",
+    "elastic_probability": "share of the images that are distorted",
+    "thickness": "pixels added to or taken from the edge of the ink, at most 1",
+    "thickness_probability": "share of the images whose strokes change so",
+    "blur": "largest standard deviation of the blur, in pixels, at most 1",
+    "blur_probability": "share of the images that are blurred",
+    "contrast": "largest change of the ink's strength, as a natural logarithm",
+    "contrast_probability": "share of the images whose contrast changes",
+    "noise": "largest standard deviation of what is added to each pixel, the ink being 1",
+    "noise_probability": "share of the images that get noise",
+    "occlusion": "longest side of a rectangle that is wiped out, as a share of the image's",
+    "occlusion_probability": "share of the images that lose one",
+}
+
+
 @dataclass(frozen=True)
 class ArchitectureSettings:
     """The layers: first the convolutions, if any, then the hidden dense layers, then one output a class."""

@@ -56,7 +56,9 @@ def read_section(cls: type[Section], table: Mapping[str, Any], *, where: str = "
     try:
         return cls(**values)
     except ValueError as problem:  # a section's own check of values that must fit each other
-        raise RecipeError(f"{where}: {problem}" if where else str(problem)) from problem
+        # Some say themselves which section they are.
+        known = not where or str(problem).startswith(f"{where}:")
+        raise RecipeError(str(problem) if known else f"{where}: {problem}") from problem
 
 
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
