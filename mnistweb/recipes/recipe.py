@@ -37,9 +37,9 @@ class DataSettings:
         at_least=1,
         at_most=30,
     )
-    renderings: int = setting(12, "pictures rendered of each pen-stroke digit", at_least=1, at_most=100)
-    photos: int = setting(12000, "photograph stand-ins rendered in all", at_least=1)
-    negatives: int = setting(30000, "pictures of no digit rendered in all", at_least=1)
+    renderings: int = setting(8, "pictures rendered of each pen-stroke digit", at_least=1, at_most=100)
+    photos: int = setting(8000, "photograph stand-ins rendered in all", at_least=1)
+    negatives: int = setting(12000, "pictures of no digit rendered in all", at_least=1)
     mix: MixSettings = field(
         default_factory=MixSettings,
         metadata={"help": "how much of each batch comes from each source, relative to the others"},
