@@ -7,12 +7,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from mnistweb.nn import winograd
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.initializers import initialize
 from mnistweb.nn.layers import Array, Layer, Shape
 
 # Pictures are worked on a few at a time, so that their columns stay in a processor core's own cache.
 _CHUNK_BYTES = 1 << 20
+
+# With fewer, the matrix products of Winograd's way are too narrow to be fast.
+_MANY_CHANNELS = 8
 
 
 class Conv2D(Layer):
@@ -70,34 +74,44 @@ class Conv2D(Layer):
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         out_h, out_w, out_channels = self.output_shape(inputs.shape[1:])
         # Only training writes into the layer's own arrays, so that threads can share it for inference.
-        zeros = self.reuse if training else _fresh_zeros
-        padded = self._padded(inputs, zeros)
+        room = self.reuse if training else _fresh
+        padded = self._padded(inputs, room)
         if training:
             self.cache["padded"] = padded
-        outputs = zeros("outputs", (len(inputs), out_h, out_w, out_channels), padded.dtype)
-        kernels = self.params["weight"].reshape(-1, out_channels)  # (k * k * C, O)
-        bias = self.params.get("bias")
-        for part, columns in self._columns(padded, zeros):
-            rows = outputs[part].reshape(-1, out_channels)
-            np.matmul(columns, kernels, out=rows)
-            if bias is not None:
-                rows += bias
+        outputs = room("outputs", (len(inputs), out_h, out_w, out_channels), padded.dtype)
+        if lines := self._lines_at_once(out_h):
+            winograd.convolve(padded, self.params["weight"], outputs, lines, room)
+        else:
+            kernels = self.params["weight"].reshape(-1, out_channels)  # (k * k * C, O)
+            for part, columns in self._columns(padded, room):
+                np.matmul(columns, kernels, out=outputs[part].reshape(-1, out_channels))
+        if "bias" in self.params:
+            outputs += self.params["bias"]
         return outputs
 
     def backward(self, grad_output: Array) -> Array | None:
-        padded = self.remembered("padded")
+        padded, weight, grad_weight = self.remembered("padded"), self.params["weight"], self.grads["weight"]
         grad_output = np.ascontiguousarray(grad_output)
-        grad_kernels = self.grads["weight"].reshape(-1, self.out_channels)  # (k * k * C, O)
-        grad_kernels[...] = 0
-        for part, columns in self._columns(padded, self.reuse):
-            grad_kernels += columns.T @ grad_output[part].reshape(-1, self.out_channels)
         if "bias" in self.grads:
             np.sum(grad_output, axis=(0, 1, 2), out=self.grads["bias"])
-        return self._input_gradient(grad_output, padded.shape) if self.needs_input_grad else None
+        grad_padded = self.reuse("grad", padded.shape, padded.dtype) if self.needs_input_grad else None
+        if lines := self._lines_at_once(grad_output.shape[1]):
+            winograd.gradients(padded, weight, grad_output, grad_weight, grad_padded, lines, self.reuse)
+        else:
+            grad_kernels = grad_weight.reshape(-1, self.out_channels)  # (k * k * C, O)
+            grad_kernels[...] = 0
+            for part, columns in self._columns(padded, self.reuse):
+                grad_kernels += columns.T @ grad_output[part].reshape(-1, self.out_channels)
+            if grad_padded is not None:
+                self._input_gradient(grad_output, grad_padded)
+        if grad_padded is None:
+            return None
+        rim, (_, height, width, _) = self.padding, padded.shape
+        return np.ascontiguousarray(grad_padded[:, rim : height - rim, rim : width - rim])
 
-    def _input_gradient(self, grad_output: Array, padded_shape: Shape) -> Array:
-        k, stride, rim = self.kernel_size, self.stride, self.padding
-        n, height, width, channels = padded_shape
+    def _input_gradient(self, grad_output: Array, grad_padded: Array) -> None:
+        k, stride = self.kernel_size, self.stride
+        n, _, width, channels = grad_padded.shape
         _, out_h, out_w, out_channels = grad_output.shape
         turned = self.params["weight"][:, ::-1].swapaxes(2, 3)  # (k, k, O, C)
         turned = np.ascontiguousarray(turned).reshape(k, k * out_channels, channels)
@@ -108,29 +122,32 @@ class Conv2D(Layer):
         windows = _line_windows(spread, 1, k)  # (few, out_h, width, 1, k * O)
         columns = self.reuse("columns of spread", windows.shape, windows.dtype)
         collected = self.reuse("collected", (few, out_h, width, channels), windows.dtype)
-        grad_inputs = self.reuse("grad", padded_shape, windows.dtype)
         for part in _parts(n, few):
             size = part.stop - part.start
             spread[:size, :, k - 1 : k - 1 + out_w * stride : stride] = grad_output[part]
             np.copyto(columns[:size], windows[:size])
-            grad_inputs[part] = 0
+            grad_padded[part] = 0
             for i in range(k):  # line i of the kernel saw input line y * stride + i for output line y
                 lines = collected[:size]
                 np.matmul(columns[:size].reshape(-1, k * out_channels), turned[i], out=_as_rows(lines))
-                grad_inputs[part, i : i + out_h * stride : stride] += lines
-        return np.ascontiguousarray(grad_inputs[:, rim : height - rim, rim : width - rim])
+                grad_padded[part, i : i + out_h * stride : stride] += lines
 
-    def _padded(self, inputs: Array, zeros: Callable[..., Array]) -> Array:
+    def _lines_at_once(self, out_h: int) -> int:
+        """For winograd.py, which halves the work of the kernels that most networks use; 0 for the others."""
+        suitable = self.kernel_size == 3 and self.stride == 1 and self.in_channels >= _MANY_CHANNELS
+        return winograd.lines_at_once(out_h) if suitable else 0
+
+    def _padded(self, inputs: Array, room: Callable[..., Array]) -> Array:
         """The inputs, contiguous, within a rim of ``padding`` zeros."""
         rim = self.padding
         if rim == 0:
             return np.ascontiguousarray(inputs)
         n, height, width, channels = inputs.shape
-        padded = zeros("padded", (n, height + 2 * rim, width + 2 * rim, channels), inputs.dtype)
+        padded = room("padded", (n, height + 2 * rim, width + 2 * rim, channels), inputs.dtype)
         padded[:, rim : rim + height, rim : rim + width] = inputs
         return padded
 
-    def _columns(self, padded: Array, zeros: Callable[..., Array]) -> Iterator[tuple[slice, Array]]:
+    def _columns(self, padded: Array, room: Callable[..., Array]) -> Iterator[tuple[slice, Array]]:
         """All windows of a few pictures after another, as rows of a matrix (few * out_h * out_w, k * k * C).
 
         The matrix is used again: it holds until the next step.
@@ -138,7 +155,7 @@ class Conv2D(Layer):
         k, channels = self.kernel_size, self.in_channels
         windows = _line_windows(padded, k, k, self.stride)  # (N, out_h, out_w, k, k * C)
         few = _few(len(padded), windows[:1].size * windows.itemsize)
-        columns = zeros("columns", (few, *windows.shape[1:]), windows.dtype)
+        columns = room("columns", (few, *windows.shape[1:]), windows.dtype)
         for part in _parts(len(padded), few):
             filled = columns[: part.stop - part.start]
             if channels > 1:
@@ -223,5 +240,5 @@ def _as_rows(pixels: Array) -> Array:
     return pixels.reshape(-1, pixels.shape[-1])
 
 
-def _fresh_zeros(name: str, shape: Shape, dtype: Any) -> Array:
+def _fresh(name: str, shape: Shape, dtype: Any) -> Array:
     return np.zeros(shape, dtype)

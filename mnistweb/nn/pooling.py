@@ -71,7 +71,7 @@ class MaxPool2D(_WindowPool):
         return grad_inputs
 
     def _winners(self, inputs: Array, outputs: Array) -> Array:
-        """For each place in a window, the windows that first meet their maximum there; (k * k, N, h, w, C)."""
+        """For each place in a window, which windows meet their maximum there first; (k * k, N, h, w, C)."""
         winners = self.reuse("winners", (self.pool_size**2, *outputs.shape), bool)
         undecided = self.reuse("undecided", outputs.shape, bool)
         undecided[...] = True
