@@ -19,7 +19,8 @@ def test_the_matrices_slide_three_numbers_over_a_column(m):
 def test_two_outputs_take_four_products_by_hand():
     # The textbook's F(2, 3): m1 = (d0 - d2) g0, m2 = (d1 + d2) (g0 + g1 + g2) / 2, and so on, up to signs.
     mix_inputs, mix_kernel, unmix = winograd.matrices(2, np.dtype(np.float64))
-    np.testing.assert_array_equal(np.abs(mix_inputs), [[1, 0, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]])
+    inputs_wanted = [[1, 0, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]]
+    np.testing.assert_array_equal(np.abs(mix_inputs), inputs_wanted)
     np.testing.assert_array_equal(np.abs(mix_kernel[1]), [0.5, 0.5, 0.5])
     np.testing.assert_array_equal(unmix, [[1, 1, 1, 0], [0, 1, -1, 1]])
 
