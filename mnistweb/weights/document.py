@@ -5,6 +5,7 @@ All own formats hold this document (pickle, JSON, npz, safetensors); docs/weight
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,11 +87,11 @@ def to_document(saved: SavedModel) -> dict[str, Any]:
 
 def from_document(document: Any) -> SavedModel:
     """The saved model that a document describes; WeightsError says what came and what was wanted."""
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not is_document(document):
         raise WeightsError(
             "no model file of mnistweb; `mnistweb weights import` reads those of other programs"
         )
-    if document.get("version") != VERSION:
+    if not _same(document.get("version"), VERSION):
         raise WeightsError(
             f"format version {document.get('version')!r:.20}; this program reads version {VERSION}"
         )
@@ -99,14 +100,10 @@ def from_document(document: Any) -> SavedModel:
     if document.keys() != keys:
         missing, unknown = sorted(keys - document.keys()), sorted(map(str, document.keys() - keys))
         raise WeightsError(f"missing keys {missing}, unknown keys {unknown}"[:300])
-    if list(_sequence(document, "input_shape")) != list(INPUT_SHAPE):
+    if not _same(list(_sequence(document, "input_shape")), list(INPUT_SHAPE)):
         raise WeightsError(f"input shape {document['input_shape']!r:.60}; wanted {list(INPUT_SHAPE)}")
     labels = tuple(_sequence(document, "labels"))
-    if (
-        len(labels) != len(DIGITS)
-        or len(set(labels)) != len(labels)
-        or not all(_is_label(label) for label in labels)
-    ):
+    if not all(map(_is_label, labels)) or not len(set(labels)) == len(labels) == len(DIGITS):
         raise WeightsError(f"labels {labels!r:.80}; wanted {len(DIGITS)} different short texts")
     return SavedModel(
         name=check_model_name(document["name"]),
@@ -116,6 +113,11 @@ def from_document(document: Any) -> SavedModel:
         calibration=_numbers(document, "calibration", ("temperature",), low=1e-3, high=1e3),
         verdict=_thresholds(document),
     )
+
+
+def is_document(value: Any) -> bool:
+    """Whether this is a document of ours, right or wrong."""
+    return isinstance(value, dict) and _same(value.get("format"), FORMAT)
 
 
 def check_model_name(name: object) -> str:
@@ -143,7 +145,17 @@ def _build(layers: list[Any], document: Mapping[str, Any], *, classes: int) -> S
         )
     if layers[-1]["layer"] == "Softmax":
         raise WeightsError("the network ends with Softmax; wanted are logits, so leave that layer out")
+    _try_out(model)
     return model
+
+
+def _try_out(model: Sequential) -> None:
+    """Raise WeightsError when plain pictures make numbers overflow, which finite weights can do as well."""
+    ramp = np.linspace(0, 1, math.prod(INPUT_SHAPE), dtype=np.float32).reshape(INPUT_SHAPE)
+    with np.errstate(all="ignore"):
+        logits = model.forward(np.stack([np.zeros_like(ramp), ramp, np.ones_like(ramp)]))
+    if not np.isfinite(logits).all():
+        raise WeightsError("its numbers overflow: the answer to a plain picture is NaN or infinity")
 
 
 def _state(layers: Sequence[Mapping[str, Any]], document: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -170,6 +182,11 @@ def _state(layers: Sequence[Mapping[str, Any]], document: Mapping[str, Any]) -> 
         if (count := sum(1 for _ in rest)) > 0:
             raise WeightsError(f"{count} arrays in {LISTS[name]} that belong to no layer")
     return state
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    # Not ==, which compares arrays element by element, and takes 1.0 and True for 1.
+    return type(value) is type(wanted) and repr(value) == repr(wanted)
 
 
 def _describe(array: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistweb.weights.assembly import assemble
-from mnistweb.weights.document import FORMAT, SavedModel, check_model_name
+from mnistweb.weights.document import SavedModel, check_model_name, is_document
 from mnistweb.weights.errors import WeightsError
 from mnistweb.weights.input_folding import fold_input_scale, parse_input_scale, turn_pictures
 from mnistweb.weights.layouts import recognise
@@ -59,7 +59,7 @@ def import_bytes(data: bytes, name: str, options: ImportOptions, *, file_name: s
     """What `import_model` does, with the bytes of a file that was called `file_name`."""
     check_model_name(name)
     kind, value = _contents(data)
-    own = parse_model(data) if kind == "pickle" and _is_document(value) else own_model(kind, value)
+    own = parse_model(data) if kind == "pickle" and is_document(value) else own_model(kind, value)
     if own is not None:
         if options != ImportOptions():
             raise WeightsError(
@@ -81,10 +81,6 @@ def import_bytes(data: bytes, name: str, options: ImportOptions, *, file_name: s
         "orientation": options.orientation,
     }
     return SavedModel(name, model, training=facts)
-
-
-def _is_document(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("format") == FORMAT
 
 
 def _contents(data: bytes) -> tuple[str, Any]:

@@ -20,8 +20,7 @@ from mnistweb.nn.normalization import BatchNorm
 from mnistweb.weights.errors import WeightsError
 
 ORIENTATIONS = ("upright", "transposed")
-_SIDE = 28
-_NUMBER = r"[+-]?\d+(?:\.\d+)?"
+_NUMBER = r"[+-]?\d{1,6}(?:\.\d{1,9})?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})", re.ASCII)
 _MEAN_STD = re.compile(rf"({_NUMBER}),({_NUMBER})", re.ASCII)
 

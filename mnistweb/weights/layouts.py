@@ -152,29 +152,27 @@ _NUMBERED_BIAS = re.compile(r"[Bb](?:ias(?:es)?)?_?(\d{1,3})", re.ASCII)
 
 
 def _numbered(value: Mapping[Any, Any]) -> Found:
-    weights, biases = {}, {}
+    weights: dict[int, tuple[str, Any]] = {}
+    biases: dict[int, tuple[str, Any]] = {}
     for key, array in value.items():
-        if match := _NUMBERED.fullmatch(str(key)):
-            weights[int(match[1])] = key, array
-        elif match := _NUMBERED_BIAS.fullmatch(str(key)):
-            biases[int(match[1])] = key, array
-        elif isinstance(array, np.ndarray) and array.ndim > 0:
-            raise WeightsError(
-                f"array {key!r:.40} beside W1, b1, ...; only weights and biases are known in this layout"
-            )
+        for kind, pattern in ((weights, _NUMBERED), (biases, _NUMBERED_BIAS)):
+            if match := pattern.fullmatch(str(key)):
+                if int(match[1]) in kind:
+                    raise WeightsError(f"{key} and {kind[int(match[1])][0]} have the same number")
+                kind[int(match[1])] = str(key), array
+                break
+        else:
+            if isinstance(array, np.ndarray) and array.ndim > 0:
+                raise WeightsError(f"array {key!r:.40} beside W1, b1, ...; wanted only weights and biases")
     numbers = sorted(weights)
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] > 1:
         raise WeightsError(f"the weights are numbered {numbers}; wanted 1, 2, 3, ...")
     if lonely := sorted(biases.keys() - weights.keys()):
         raise WeightsError(f"{biases[lonely[0]][0]} has no weights of the same number")
-    blocks = [
-        Block(
-            str(weights[number][0]),
-            _array(weights[number][1], str(weights[number][0]), axes=(2, 4)),
-            _bias(biases[number][1], str(biases[number][0])) if number in biases else None,
-        )
-        for number in numbers
-    ]
+    blocks = []
+    for number, (name, array) in sorted(weights.items()):
+        bias_name, bias = biases.get(number, ("", None))
+        blocks.append(Block(name, _array(array, name, axes=(2, 4)), _bias(bias, bias_name)))
     return Found("W1, b1, W2, b2, ...", blocks)
 
 

@@ -14,7 +14,15 @@ import numpy as np
 
 from mnistweb.nn.errors import NetworkError
 from mnistweb.nn.model import Sequential
-from mnistweb.weights.document import FORMAT, INPUT_SHAPE, LISTS, SavedModel, from_document, to_document
+from mnistweb.weights.document import (
+    FORMAT,
+    INPUT_SHAPE,
+    LISTS,
+    SavedModel,
+    from_document,
+    is_document,
+    to_document,
+)
 from mnistweb.weights.errors import WeightsError
 from mnistweb.weights.npz import write_npz
 from mnistweb.weights.pytorch_order import from_pytorch, to_pytorch
@@ -61,7 +69,7 @@ def own_model(kind: str, value: Any) -> SavedModel | None:
         return from_document(_from_npz(value))
     if kind == "safetensors" and FORMAT in value[1]:
         return _from_safetensors(*value)
-    if kind == "JSON" and isinstance(value, dict) and value.get("format") == FORMAT:
+    if kind == "JSON" and is_document(value):
         return from_document(_from_json(value))
     return None
 

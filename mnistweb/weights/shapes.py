@@ -14,6 +14,15 @@ Shape = tuple[int, ...]
 
 MAX_LAYERS = 200
 MAX_SIZE = 100_000  # of any one number in a layer's configuration
+# What a layer's settings are; all others are whole numbers.
+_KINDS = {
+    "layer": str,
+    "initializer": str,
+    "bias": bool,
+    "momentum": float,
+    "epsilon": float,
+    "dropout_rate": float,
+}
 MAX_NUMBERS_A_PICTURE = 2**22  # between two layers, and in a convolution's columns: 16 MB
 
 
@@ -39,23 +48,25 @@ def check_layers(layers: Any) -> None:
     if not isinstance(layers, list) or not 0 < len(layers) <= MAX_LAYERS:
         raise WeightsError(f"layers must be a list of 1 to {MAX_LAYERS} dicts")
     for index, layer in enumerate(layers):
-        if not isinstance(layer, dict) or layer.get("layer") not in LAYERS:
+        if (
+            not isinstance(layer, dict)
+            or not isinstance(layer.get("layer"), str)
+            or layer["layer"] not in LAYERS
+        ):
             raise WeightsError(
                 f"layer {index} is {layer!r:.60}; wanted a dict with one of {', '.join(LAYERS)}"
             )
         for key, value in layer.items():
+            what = f"layer {index} ({layer['layer']}): {key} is {value!r:.40}"
+            kind = _KINDS.get(key, int)
+            if type(value) is not kind and not (kind is float and type(value) is int):
+                raise WeightsError(f"{what}; wanted {kind.__name__}")
             if isinstance(value, int | float) and not 0 <= value <= MAX_SIZE:
-                raise WeightsError(
-                    f"layer {index} ({layer['layer']}): {key} is {value!r:.40}, at most {MAX_SIZE:,}"
-                )
-            if not isinstance(value, int | float | str):
-                raise WeightsError(f"layer {index} ({layer['layer']}): {key} is a {type(value).__name__}")
+                raise WeightsError(f"{what}; wanted 0 to {MAX_SIZE:,}")
         try:
-            wanted = array_shapes(layer)
+            array_shapes(layer)
         except KeyError as error:
             raise WeightsError(f"layer {index} ({layer['layer']}) lacks {error}") from error
-        if any(type(size) is not int for shape in wanted.values() for size in shape):
-            raise WeightsError(f"layer {index} ({layer['layer']}): sizes must be whole numbers")
 
 
 def check_work(model: Sequential) -> None:

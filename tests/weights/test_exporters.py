@@ -96,6 +96,7 @@ def test_onnx_runtime_agrees_on_a_thousand_real_digits(tmp_path, real_data_dir):
 def test_a_safetensors_export_is_the_state_dict_of_the_same_layers_in_pytorch(tmp_path, convnet, rng):
     torch = pytest.importorskip("torch", reason="only where PyTorch is installed")
     load_file = pytest.importorskip("safetensors.torch").load_file
+    torch.set_num_threads(1)
     export_model(convnet, tmp_path / "model.safetensors")
     twin = torch.nn.Sequential(
         torch.nn.Conv2d(1, 3, 3, padding=1, bias=False), torch.nn.BatchNorm2d(3), torch.nn.ReLU(),

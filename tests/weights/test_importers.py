@@ -347,6 +347,7 @@ def test_real_pytorch_agrees(tmp_path, rng, pictures):
     )
     save_file = pytest.importorskip("safetensors.torch").save_file
     torch.manual_seed(1)
+    torch.set_num_threads(1)
     net = torch.nn.Sequential(
         torch.nn.Conv2d(1, 8, 5, padding=2), torch.nn.BatchNorm2d(8), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
         torch.nn.Conv2d(8, 6, 5, padding=2), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Flatten(),
@@ -393,6 +394,7 @@ def both(weights: object, biases: object, **more: object) -> dict:
         (both([W[0][None], W[1]], B), r"shape \(1, 784, 30\); wanted 2 or 4 axes"),
         (both([np.zeros((784, 0)), W[1]], B), "none empty"),
         ({"W1": W[0], "b1": B[0], "W3": W[1], "b3": B[1]}, r"numbered \[1, 3\]; wanted 1, 2, 3"),
+        ({"W1": W[0], "b1": B[0], "w_1": W[1]}, "w_1 and W1 have the same number"),
         ({"W1": W[0], "b1": B[0], "b2": B[1]}, "b2 has no weights of the same number"),
         ({"W1": W[0], "b1": B[0], "gamma1": B[0]}, "array 'gamma1' beside W1, b1"),
         ([{"weights": W[0], "biases": B[0]}, 5], "entry 1 is a int; wanted a dict"),
@@ -414,7 +416,9 @@ def test_what_does_not_fit_is_named_with_its_shape(tmp_path, value, because):
     assert str(caught.value).startswith(str(tmp_path / "odd.pkl"))
 
 
-@pytest.mark.parametrize("scale", ["", "255", "0..0", "nan..1", "0..1e9", "1,0", "1,-1", "a..b", "0..1..2"])
+@pytest.mark.parametrize(
+    "scale", ["", "255", "0..0", "nan..1", "0..1e9", "1,0", "1,-1", "a..b", "0..1..2", "0..99999999"]
+)
 def test_input_scales_that_make_no_sense_are_refused(tmp_path, rng, scale):
     path = save(tmp_path, npz(*network((784, 10), rng)))
     with pytest.raises(WeightsError, match="wanted the values of paper and ink"):

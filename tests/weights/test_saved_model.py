@@ -7,13 +7,17 @@ import hashlib
 import os
 import pickle
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
+from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.model import Sequential
+from mnistweb.nn.normalization import BatchNorm
+from mnistweb.nn.pooling import AveragePool2D
 from mnistweb.weights import SavedModel, WeightsError, read_model, write_model
-from mnistweb.weights.document import to_document
+from mnistweb.weights.document import from_document, to_document
 from mnistweb.weights.saved_model import model_bytes, parse_model
 
 
@@ -147,10 +151,10 @@ def test_wrong_layers_are_refused(perceptron):
         (layers * 50, "layers must be a list of 1 to 200"),
         ("Dense", "layers must be a list"),
         ([{"layer": "Eval"}], "layer 0 is .*; wanted a dict with one of Dense"),
-        ([layers[0], {**first, "in_features": 10**9}], "in_features is 1000000000, at most 100,000"),
+        ([layers[0], {**first, "in_features": 10**9}], "in_features is 1000000000; wanted 0 to 100,000"),
         ([layers[0], {**first, "in_features": -1}], "in_features is -1"),
-        ([layers[0], {**first, "in_features": 784.0}, *layers[2:]], "sizes must be whole numbers"),
-        ([layers[0], {**first, "in_features": [784]}], "in_features is a list"),
+        ([layers[0], {**first, "in_features": 784.0}, *layers[2:]], "in_features is 784.0; wanted int"),
+        ([layers[0], {**first, "in_features": [784]}], "in_features is \\[784\\]; wanted int"),
         ([layers[0], {"layer": "Dense", "out_features": 16}], "lacks 'in_features'"),
         ([layers[0], {**first, "colour": 3}, *layers[2:]], "do not make a network"),
         ([{"layer": "MaxPool2D", "pool_size": 99, "stride": 1}, *layers], "do not make a network"),
@@ -186,6 +190,72 @@ def test_a_network_that_needs_gigabytes_a_picture_is_refused(tiny):
     document["weights"] = [np.ones((1, 1, 1, 1), np.float32), np.ones((1, 10), np.float32)]
     document["biases"] = [np.ones(1, np.float32), np.ones(10, np.float32)]
     refused(sealed(document), because="numbers a picture, at most")
+
+
+def test_a_network_whose_numbers_overflow_is_refused(perceptron, convnet):
+    """Guard: document._try_out; every weight is finite, the answers are not."""
+    document = to_document(perceptron)
+    huge = [array * np.float32(1e30) for array in document["weights"]]
+    refused(
+        sealed(change(document, weights=huge)), because="the answer to a plain picture is NaN or infinity"
+    )
+    document = to_document(convnet)
+    no_epsilon = [layer | ({"epsilon": 1e-300} if "epsilon" in layer else {}) for layer in document["layers"]]
+    zeros = [np.zeros_like(array) for array in document["running_vars"]]
+    refused(sealed(change(document, layers=no_epsilon, running_vars=zeros)), because="NaN or infinity")
+
+
+ODD = [
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1.5,
+        2**70,
+        float("nan"),
+        float("inf"),
+        "",
+        "x" * 300,
+        "\x00",
+        b"",
+        (1, 2),
+        {3: 4},
+    ),
+    *([], {}, [[]], {"a": {}}, [None] * 10, list("0123456789"), [1, "a", None], [np.ones(3)]),
+    *(np.zeros(3, np.float32), np.ones((4, 10)), np.float32(1)),
+]
+
+
+def odd_documents(document: dict) -> Iterator[dict]:
+    """The document with an odd value in each of its places, one at a time."""
+    for odd in ODD:
+        for key, value in document.items():
+            yield {**document, key: odd}
+            if isinstance(value, list):
+                for index in range(len(value)):
+                    yield {**document, key: [*value[:index], odd, *value[index + 1 :]]}
+        for index, layer in enumerate(document["layers"]):
+            for key in [*layer, "colour"]:
+                layers = list(document["layers"])
+                layers[index] = {**layer, key: odd}
+                yield {**document, "layers": layers}
+
+
+def test_odd_values_anywhere_are_refused_or_harmless(tiny, rng):
+    """Whatever stands in a document: WeightsError, or a model that answers with finite numbers."""
+    norm = [BatchNorm(1), AveragePool2D(7), Conv2D(1, 1, 3, rng=rng), *tiny.model.layers[1:]]
+    picture = rng.random((1, 28, 28, 1), dtype=np.float32)
+    taken = 0
+    for document in odd_documents(to_document(SavedModel("odd", Sequential(norm)))):
+        try:
+            model = from_document(document).model
+        except WeightsError:
+            continue
+        taken += 1
+        assert np.isfinite(model.forward(picture)).all()
+    assert taken > 0
 
 
 @pytest.mark.parametrize(
