@@ -257,7 +257,8 @@ def _fate(data: bytes) -> str:
     return "READ"
 
 
-def _prepare_process() -> None:
+def watch_this_process() -> None:
+    """From now on `feed` notices what this process does; can't be undone."""
     for data in seeds():  # whatever is imported late is imported now
         feed(data)
     sys.addaudithook(_watch)
@@ -265,7 +266,7 @@ def _prepare_process() -> None:
 
 
 def _batch_main(seed: int, count: int) -> None:
-    _prepare_process()
+    watch_this_process()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     signal.alarm(SECONDS_A_MUTANT + count // 50)
     outcomes = run_batch(seed, count)
