@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
+from mnistweb.cli.progress import progress_for
 from mnistweb.data import DataError, Dataset
 from mnistweb.imaging.errors import ImageError
 from mnistweb.inference import DigitClassifier, InferenceError
 from mnistweb.nn.errors import NetworkError
 from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.plotting import PlottingUnavailableError
-from mnistweb.recipes.sources import load_drawings, load_test, load_validation
+from mnistweb.recipes.sources import load_drawings, load_drawn, load_test, load_validation
 from mnistweb.weights import WeightsError
 
 # What a person can do something about; anything else is a bug and shows its traceback.
@@ -36,6 +37,7 @@ SETS = {
     "test": "the test images of the dataset, which no model has learned from or was chosen by",
     "validation": "the training images kept aside to choose by",
     "drawings": "pen strokes of the writers kept aside, drawn on the canvas",
+    "photos": "stand-ins for photographs and scans of digits kept aside",
 }
 
 
@@ -74,6 +76,8 @@ def load_set(set_name: str, dataset: str, data_dir: Path | None) -> Dataset:
     """The pictures that --on names. Raises MissingDataError or DataError."""
     if set_name == "drawings":
         return load_drawings(data_dir=data_dir)
+    if set_name == "photos":
+        return load_drawn(data_dir=data_dir, progress=progress_for()).photos_to_choose_by()
     return (load_test if set_name == "test" else load_validation)(dataset, data_dir=data_dir)
 
 

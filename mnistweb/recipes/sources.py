@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mnistweb.data.catalogue import KNOWN_DATASETS, STROKES
-from mnistweb.data.compression import read_unpacked
 from mnistweb.data.dataset import DIGIT_NAMES, Dataset
 from mnistweb.data.unipen import read_unipen
 from mnistweb.recipes.datasets import load_dataset
-from mnistweb.recipes.drawn_sources import (
-    TRAINING_SEED,
-    VALIDATION_SEED,
-    as_inputs,
-    draw_negatives,
-    draw_stand_ins,
-    draw_varied,
-    find_strokes_file,
-    held_out_drawings,
-    split_writers,
-)
+from mnistweb.recipes.drawn_pictures import DrawnPictures, as_source
+from mnistweb.recipes.drawn_sources import find_strokes_file, held_out_drawings, split_writers
 from mnistweb.recipes.errors import RecipeError
 from mnistweb.recipes.mixing import Source
-from mnistweb.recipes.negatives import material
 from mnistweb.recipes.progress import Progress
-from mnistweb.recipes.recipe import DataSettings
-from mnistweb.recipes.renderings import rendered
-from mnistweb.resources import instance_folder
+from mnistweb.recipes.recipe import DataSettings, MixSettings
 
 # Not the recipe's seed: every recipe chooses by the same pictures, so their validation accuracies compare.
 _SPLIT_SEED = 5000
-_VALIDATION_PHOTOS, _VALIDATION_NEGATIVES = 1000, 2000
 OWN, DRAWINGS, PHOTOS = "validation", "drawings", "photos"
 
 
@@ -55,6 +39,11 @@ class TrainingData:
     test: Dataset
     facts: dict[str, Any]
     negatives: np.ndarray | None = None
+
+    def add(self, source: Source, share: float) -> None:
+        """Mix in one more source."""
+        self.sources.append(source)
+        self.shares.append(share)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -75,10 +64,10 @@ def load_training_data(
         raise RecipeError(
             f"data.validation must be below the {len(train):,} training images, got {settings.validation}"
         )
-    training, validation = train.split(settings.validation, _SPLIT_SEED)
+    training, validation = _split(train, settings.validation)
     progress.note(f"{train.name}: {len(training):,} images to learn from, {len(validation):,} to choose by")
     data = TrainingData(
-        sources=[_as_source(training)],
+        sources=[as_source(training)],
         shares=[settings.mix.dataset],
         validation={OWN: validation},
         test=load_dataset(settings.dataset, "test", data_dir=data_dir),
@@ -88,7 +77,8 @@ def load_training_data(
     if mix.strokes or mix.photos or mix.negatives:
         if data.label_names != DIGIT_NAMES:
             raise RecipeError(f"data.mix: pen strokes show digits, {train.name} shows other things")
-        _add_drawn(data, settings, data_dir, progress)
+        drawn = DrawnPictures(settings, training, validation, data_dir=data_dir, progress=progress)
+        _add_drawn(data, mix, drawn, progress)
     return data
 
 
@@ -106,8 +96,13 @@ def load_test(dataset: str = "mnist", *, data_dir: Path | None = None) -> Datase
 
 def load_validation(dataset: str = "mnist", *, data_dir: Path | None = None) -> Dataset:
     """The training images of `dataset` that the recipes keep aside unless they say otherwise."""
-    train = load_dataset(dataset, "train", data_dir=data_dir)
-    return train.split(DataSettings().validation, _SPLIT_SEED)[1]
+    return _split(load_dataset(dataset, "train", data_dir=data_dir))[1]
+
+
+def load_drawn(*, data_dir: Path | None = None, progress: Progress | None = None) -> DrawnPictures:
+    """The pictures that are drawn for a recipe with the usual settings for MNIST."""
+    training, validation = _split(load_dataset("mnist", "train", data_dir=data_dir))
+    return DrawnPictures(DataSettings(), training, validation, data_dir=data_dir, progress=progress)
 
 
 def load_drawings(*, data_dir: Path | None = None) -> Dataset:
@@ -116,67 +111,27 @@ def load_drawings(*, data_dir: Path | None = None) -> Dataset:
     return held_out_drawings(split_writers(digits, DataSettings().validation_writers)[1])
 
 
-def _add_drawn(data: TrainingData, settings: DataSettings, data_dir: Path | None, progress: Progress) -> None:
-    """Add what `settings` mix in of strokes, stand-ins for photographs, and negatives."""
-    path = find_strokes_file(data_dir)
-    digits = read_unipen(path)
-    learned, held_out = split_writers(digits, settings.validation_writers)
-    strokes_hash = hashlib.sha256(read_unpacked(path)).hexdigest()
-    data.facts["strokes_sha256"] = strokes_hash
-    # What the pictures depend on, beside the code that draws them.
-    of_strokes = f"{strokes_hash} {settings.validation_writers}"
-    of_both = f"{of_strokes} {data.facts['data_sha256']} {settings.validation}"
-    mix, (training, validation) = settings.mix, (data.sources[0], _as_source(data.validation[OWN]))
-    draw = partial(rendered, folder=renderings_folder(), progress=progress)
+def _split(dataset: Dataset, validation: int = DataSettings().validation) -> tuple[Dataset, Dataset]:
+    return dataset.split(validation, _SPLIT_SEED)
 
+
+def _add_drawn(data: TrainingData, mix: MixSettings, drawn: DrawnPictures, progress: Progress) -> None:
+    """Add what is mixed in of strokes, stand-ins for photographs, and negatives."""
+    data.facts["strokes_sha256"] = drawn.strokes_sha256
     if mix.strokes:
-        count = len(learned) * settings.renderings
-        images, labels = draw("pen strokes", draw_varied, count, [learned], key=of_strokes)
-        data.sources.append(Source("pen strokes", images, labels))
-        data.shares.append(mix.strokes)
-        data.validation[DRAWINGS] = held_out_drawings(held_out)
+        data.add(drawn.strokes(), mix.strokes)
+        data.validation[DRAWINGS] = drawn.drawings_to_choose_by()
         progress.note(
-            f"pen strokes: {count:,} drawings of {len(learned):,} digits to learn from, "
-            f"{len(held_out):,} digits of {len(settings.validation_writers)} other writers to choose by"
+            f"pen strokes: {len(data.sources[-1]):,} drawings of {len(drawn.learned):,} digits to learn "
+            f"from, {len(drawn.held_out):,} digits of other writers to choose by"
         )
     if mix.photos:
-        arguments = [learned, training.images, training.labels, TRAINING_SEED]
-        images, labels = draw("photographs", draw_stand_ins, settings.photos, arguments, key=of_both)
-        data.sources.append(Source("photographs", images, labels))
-        data.shares.append(mix.photos)
-        arguments = [held_out, validation.images, validation.labels, VALIDATION_SEED]
-        images, labels = draw(
-            "photographs to choose by", draw_stand_ins, _VALIDATION_PHOTOS, arguments, key=of_both
-        )
-        data.validation[PHOTOS] = Dataset(as_inputs(images), labels, "stand-ins for photographs")
-        progress.note(
-            f"photograph stand-ins: {settings.photos:,} to learn from, {len(images):,} to choose by"
-        )
+        data.add(drawn.photos(), mix.photos)
+        data.validation[PHOTOS] = drawn.photos_to_choose_by()
+        count, chosen_by = len(data.sources[-1]), len(data.validation[PHOTOS])
+        progress.note(f"stand-ins for photographs: {count:,} to learn from, {chosen_by:,} to choose by")
     if mix.negatives:
-        made_from = material(learned, training.images, training.labels, held_out=False)
-        key = f"{of_both} {made_from.fonts}"
-        images, labels = draw(
-            "negatives", draw_negatives, settings.negatives, [made_from, TRAINING_SEED], key=key
-        )
-        data.sources.append(Source("negatives", images, labels))
-        data.shares.append(mix.negatives)
-        made_from = material(held_out, validation.images, validation.labels, held_out=True)
-        data.negatives, _ = draw(
-            "negatives to choose by",
-            draw_negatives,
-            _VALIDATION_NEGATIVES,
-            [made_from, VALIDATION_SEED],
-            key=f"{of_both} {made_from.fonts}",
-        )
-        progress.note(
-            f"pictures of no digit: {len(images):,} to learn from, {len(data.negatives):,} to choose by"
-        )
-
-
-def renderings_folder() -> Path:
-    """Where drawn pictures are kept for the next training."""
-    return instance_folder() / "data" / "renderings"
-
-
-def _as_source(dataset: Dataset) -> Source:
-    return Source(dataset.name, np.rint(dataset.images[..., 0] * 255).astype(np.uint8), dataset.labels)
+        data.add(drawn.negatives(), mix.negatives)
+        data.negatives = drawn.negatives_to_choose_by()
+        count, chosen_by = len(data.sources[-1]), len(data.negatives)
+        progress.note(f"pictures of no digit: {count:,} to learn from, {chosen_by:,} to choose by")

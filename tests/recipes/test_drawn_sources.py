@@ -14,7 +14,7 @@ from PIL import Image
 
 from mnistweb.data.dataset import Dataset
 from mnistweb.data.unipen import read_unipen
-from mnistweb.recipes import drawn_sources, renderings, sources
+from mnistweb.recipes import drawn_pictures, drawn_sources, renderings, sources
 from mnistweb.recipes.drawings import CANVAS, canvas_picture, in_mnist_form, varied_canvas_picture
 from mnistweb.recipes.drawn_sources import (
     draw_negatives,
@@ -181,10 +181,10 @@ def test_a_recipe_with_everything_mixed_in_gets_all_its_sources(real_data_dir, m
     few = [digit for digit in read_unipen(real_data_dir / "pendigits-train.unipen.gz") if digit.writer <= 3][
         ::10
     ]
-    monkeypatch.setattr(sources, "read_unipen", lambda path: few)
-    monkeypatch.setattr(sources, "_VALIDATION_PHOTOS", 3)
-    monkeypatch.setattr(sources, "_VALIDATION_NEGATIVES", 4)
-    monkeypatch.setattr(sources, "rendered", drawn_here)
+    monkeypatch.setattr(drawn_pictures, "read_unipen", lambda path: few)
+    monkeypatch.setattr(drawn_pictures, "_VALIDATION_PHOTOS", 3)
+    monkeypatch.setattr(drawn_pictures, "_VALIDATION_NEGATIVES", 4)
+    monkeypatch.setattr(drawn_pictures, "rendered", drawn_here)
     settings = DataSettings(
         validation_writers=(3,), renderings=2, photos=5, negatives=6, mix=MixSettings(0.4, 0.3, 0.2, 0.1)
     )
