@@ -61,14 +61,21 @@ class MaxPool2D(_WindowPool):
         input_shape, winners = self.remembered("input_shape"), self.remembered("winners")
         grad_inputs = self.reuse("grad", input_shape, grad_output.dtype)
         overlapping = self.stride < self.pool_size
-        if overlapping:
+        if overlapping or not self._covers(input_shape):
+            # The array is used again, and the layer before may have written into all of it.
             grad_inputs[...] = 0
         for wins, grads in zip(winners, self._corners(grad_inputs), strict=True):
             if overlapping:
                 grads += grad_output * wins
-            else:  # each pixel lies in one window at most; those in none keep the zeros of a reused array
+            else:  # each pixel lies in one window at most
                 np.multiply(grad_output, wins, out=grads)
         return grad_inputs
+
+    def _covers(self, shape: Shape) -> bool:
+        """Whether every pixel of (N, H, W, C) lies in a window."""
+        return self.stride <= self.pool_size and all(
+            (side - self.pool_size) % self.stride == 0 for side in shape[1:3]
+        )
 
     def _winners(self, inputs: Array, outputs: Array) -> Array:
         """For each place in a window, which windows meet their maximum there first; (k * k, N, h, w, C)."""

@@ -81,6 +81,18 @@ def test_among_equals_the_first_place_gets_the_gradient(size, stride):
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_the_gradient_of_the_next_step_does_not_depend_on_what_became_of_this_one(case):
+    size, stride, height, width = case
+    inputs = np.random.default_rng(1).standard_normal((2, height, width, 3))
+    layer = MaxPool2D(size, stride)
+    ones = np.ones_like(layer.forward(inputs, training=True))
+    first = layer.backward(ones.copy()).copy()
+    layer.backward(ones.copy())[...] = 7  # the layer before may work in place
+    layer.forward(inputs, training=True)
+    np.testing.assert_array_equal(layer.backward(ones), first)
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_average_pool_equals_the_loops(case):
     size, stride, height, width = case
     rng = np.random.default_rng(3)
