@@ -1,10 +1,10 @@
-"""Lets atheris, a fuzzer that follows the branches of the code, look for bytes that break the weights readers.
+"""Lets atheris, a fuzzer that follows the branches of the code, look for bytes that break weights readers.
 
 pip install -e '.[fuzz]'
 python -m tests.fuzz.guided_weights -runs=100000 [-seed=1]
 
-The options are libFuzzer's. It starts from the good and hostile files of `tests.fuzz.weights`, and stops at the
-first input that is neither read nor refused with WeightsError, or that makes reading do something else.
+The options are libFuzzer's. It starts from the good and hostile files of `tests.fuzz.weights`, and stops at
+the first input that is neither read nor refused with WeightsError, or that makes reading do something else.
 """
 
 from __future__ import annotations
