@@ -48,4 +48,4 @@ class ArrayBatches:
         order = np.random.default_rng((self.seed, index)).permutation(len(self.inputs))
         for start in range(0, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
-            yield self.inputs[chosen], self.labels[chosen]
+            yield self.inputs.take(chosen, axis=0), self.labels[chosen]  # take: inputs[chosen], but faster

@@ -53,9 +53,7 @@ def _as_probability_rows(logits: np.ndarray, targets: np.ndarray, label_smoothin
         rows = targets.astype(logits.dtype)
     elif targets.shape == (batch_size,) and np.issubdtype(targets.dtype, np.integer):
         if targets.min() < 0 or targets.max() >= classes:
-            raise LabelError(
-                f"labels must be 0..{classes - 1}, got {targets.min()}..{targets.max()}"
-            )
+            raise LabelError(f"labels must be 0..{classes - 1}, got {targets.min()}..{targets.max()}")
         rows = np.zeros_like(logits)
         rows[np.arange(batch_size), targets] = 1
     else:

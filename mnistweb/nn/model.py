@@ -214,6 +214,7 @@ class Sequential:
             learns_before = learns_before or bool(layer.params)
 
     def _work_in_place(self) -> None:
+        self.layers[0].may_overwrite_inputs = False  # they are the caller's
         for before, layer in pairwise(self.layers):
             layer.may_overwrite_inputs = not before.keeps_outputs
 

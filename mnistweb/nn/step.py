@@ -45,12 +45,13 @@ class _Part(NamedTuple):
 class TrainingStep:
     """Forward, loss, backward and update, by one thread or by two. Use it in a ``with`` block.
 
-    With two threads, a network of dense layers leaves the work to BLAS, which divides each of its few large
-    products. A convolutional one has much to do around its products, so there each thread takes half of the
-    batch, on the model and on a replica with its own gradients and caches. NumPy lets go of Python's lock
-    inside its loops, so the halves really run side by side. Their gradients are added in one order only, so
-    equal seeds give equal weights; they differ in the last bits from those of one thread. BatchNorm takes
-    its statistics over each half, and the running averages of both halves are averaged.
+    With two threads, a network of dense layers leaves the work to BLAS, which divides each of its few
+    large products (its threads wait for each other so eagerly that on a busy machine one thread is
+    faster). A convolutional one has much to do around its products, so there each thread takes half of
+    the batch, on the model and on a replica with its own gradients and caches. NumPy lets go of Python's
+    lock inside its loops, so the halves really run side by side. Their gradients are added in one order
+    only, so equal seeds give equal weights; they differ in the last bits from those of one thread.
+    BatchNorm takes its statistics over each half, and the running averages of both halves are averaged.
 
     Nothing is updated when the loss or the length of the gradient, both in the result, is NaN or infinite.
     """

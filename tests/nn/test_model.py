@@ -159,9 +159,7 @@ def test_batches_give_the_answers_of_one_pass():
 @pytest.mark.parametrize("make", [perceptron, convnet])
 def test_config_builds_the_same_model_again(make):
     model = make()
-    twin = Sequential.from_config(
-        model.config(), input_shape=model.input_shape, rng=np.random.default_rng(5)
-    )
+    twin = Sequential.from_config(model.config(), input_shape=model.input_shape, rng=np.random.default_rng(5))
     assert twin.config() == model.config()
     twin.load_state(model.state())
     np.testing.assert_array_equal(twin.forward(pictures(model)), model.forward(pictures(model)))
@@ -270,3 +268,14 @@ def test_the_way_back_ends_at_the_first_layer_that_learns():
     logits = model.forward(pictures(model), training=True)
     assert model.backward(np.ones_like(logits)) is None
     assert (model.grads["1.weight"] != 0).any()
+
+
+def test_the_pictures_given_are_never_changed_even_by_layers_that_work_in_place():
+    relu = ReLU()
+    Sequential([Flatten(), Dense(64, 4, rng=np.random.default_rng(0)), relu], input_shape=(8, 8, 1))
+    assert relu.may_overwrite_inputs
+    model = Sequential([relu, Flatten()], input_shape=(8, 8, 1))
+    inputs = -pictures(model)
+    before = inputs.copy()
+    model.forward(inputs, training=True)
+    np.testing.assert_array_equal(inputs, before)
