@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from mnistweb import create_app
 from mnistweb.cli import main
 from mnistweb.inference import ModelRegistry
+from mnistweb.inference.drawings import drawings
 from mnistweb.resources import shipped_weights_folder
 from mnistweb.weights import read_model
 
@@ -58,6 +60,21 @@ def test_an_imported_model_is_among_the_models(tmp_path, instance, shipped):
     np.testing.assert_allclose(
         read_model(instance / "theirs.pkl").model.state()["1.weight"], shipped["1.weight"]
     )
+
+
+def test_an_imported_model_is_served(tmp_path, shipped):
+    path = as_trained_on(shipped, tmp_path / "theirs.npz", factor=255, offset=0)
+    done = run("import", path, "--name", "theirs", "--activation", "relu", "--input-scale", "0..255")
+    assert done.exit_code == 0, done.output
+    client = create_app({"TESTING": True}).test_client()
+    assert "theirs" in client.get("/models").get_data(as_text=True)
+    pixels, digits = drawings()
+    for picture, digit in zip(pixels[::5], digits[::5], strict=True):
+        answers = [
+            client.post("/predict", json={"pixels": picture.ravel().tolist(), "model": name}).get_json()
+            for name in ("theirs", MODEL)
+        ]
+        assert [answer["prediction"] for answer in answers] == [digit, digit]
 
 
 def test_a_wrong_guess_of_the_input_scale_is_noticed_and_the_right_one_named(tmp_path, instance, shipped):
