@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mnistweb.config import load_settings
 from mnistweb.resources import instance_folder, resource_folder
-from mnistweb.web import debug_image, health, models, paint_screen, predict, upload
+from mnistweb.web import debug_image, health, inference_protocol, models, paint_screen, predict, upload
 from mnistweb.web.body import Request, check_framing
 from mnistweb.web.compression import register_compression
 from mnistweb.web.errors import register_errors
@@ -28,6 +28,7 @@ BLUEPRINTS = (
     debug_image.blueprint,
     health.blueprint,
     models.blueprint,
+    inference_protocol.blueprint,
 )
 
 

@@ -6,6 +6,7 @@ import logging
 
 import msgspec
 from flask import Flask, Response, current_app, g, make_response, render_template, request
+from msgspec import UNSET
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed, SecurityError
 
 from mnistweb.imaging.errors import (
@@ -105,6 +106,7 @@ def problem_body(error: Exception) -> Problem:
         problem.detail,
         problem.code,
         g.get("request_id", ""),
+        problem.detail if request.path.startswith("/v2") else UNSET,
     )
 
 

@@ -123,7 +123,10 @@ class PredictionAnswer(Struct, omit_defaults=True):
 
 
 class Problem(Struct):
-    """An error (RFC 9457): `code` is stable, `detail` says what came and what was wanted."""
+    """An error (RFC 9457): `code` is stable, `detail` says what came and what was wanted.
+
+    `error` says the same as `detail`, where the Open Inference Protocol's clients look for it: below `/v2`.
+    """
 
     type: str
     title: str
@@ -131,6 +134,7 @@ class Problem(Struct):
     detail: str
     code: str
     request_id: str
+    error: str | UnsetType = UNSET
 
 
 class BatchAnswer(Struct):
@@ -204,3 +208,95 @@ class ModelInfoAnswer(Struct):
     training: dict[str, Any]
     sha256: str
     size_bytes: int
+
+
+class InputTensor(Struct, forbid_unknown_fields=True):
+    """Pictures in MNIST form: 0 is paper, 1 is ink. `data` may be flat or nested, row by row."""
+
+    name: Literal["input"]
+    shape: Annotated[
+        list[int], Meta(min_length=2, max_length=4, description="[N, 784], [N, 28, 28] or [N, 28, 28, 1].")
+    ]
+    datatype: Literal["FP32"]
+    parameters: dict[str, Any] = {}
+    data: list[float | list[float | list[float | list[float]]]] | UnsetType = UNSET
+
+
+class WantedOutput(Struct, forbid_unknown_fields=True):
+    """An output that is asked for."""
+
+    name: Literal["probabilities", "prediction"]
+    parameters: dict[str, Any] = {}
+
+
+class InferBody(Struct, forbid_unknown_fields=True):
+    """A request of the Open Inference Protocol."""
+
+    inputs: Annotated[list[InputTensor], Meta(min_length=1, max_length=1)]
+    id: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+    parameters: dict[str, Any] = {}
+    outputs: Annotated[list[WantedOutput], Meta(max_length=2)] = []
+
+
+class OutputTensor(Struct, omit_defaults=True):
+    """One output, row by row."""
+
+    name: Literal["probabilities", "prediction"]
+    datatype: Literal["FP32", "INT64"]
+    shape: list[int]
+    data: list[float] | UnsetType = UNSET
+    parameters: dict[str, int] | UnsetType = UNSET
+
+
+class InferAnswer(Struct, omit_defaults=True):
+    """The answer of the Open Inference Protocol."""
+
+    model_name: str
+    model_version: str
+    outputs: list[OutputTensor]
+    id: str | UnsetType = UNSET
+
+
+class TensorMetadata(Struct):
+    """A tensor that a model takes or gives; -1 stands for any number of pictures."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ServerMetadataAnswer(Struct):
+    """What the server is, in the Open Inference Protocol."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class ModelMetadataAnswer(Struct):
+    """What a model takes and gives, in the Open Inference Protocol."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class LiveAnswer(Struct):
+    """The process lives."""
+
+    live: bool
+
+
+class ReadyAnswer(Struct):
+    """A model is loaded."""
+
+    ready: bool
+
+
+class ModelReadyAnswer(Struct):
+    """The model is loaded."""
+
+    name: str
+    ready: bool
