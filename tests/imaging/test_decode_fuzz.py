@@ -44,6 +44,7 @@ def edited(data: bytes, changes: Edits) -> bytes:
     return bytes(result)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_only_raise_image_errors(data):
     decode_or_refuse(data)
@@ -51,7 +52,7 @@ def test_random_bytes_only_raise_image_errors(data):
     decode_or_refuse(b"\xff\xd8\xff" + data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(PNGS), edits)
 def test_changed_pngs_with_repaired_checksums_only_raise_image_errors(data, changes):
     places = chunk_places(data)
@@ -64,12 +65,13 @@ def test_changed_pngs_with_repaired_checksums_only_raise_image_errors(data, chan
     decode_or_refuse(with_repaired_checksums(bytes(result)))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(JPEGS), edits)
 def test_changed_jpegs_only_raise_image_errors(data, changes):
     decode_or_refuse(edited(data, changes))
 
 
+@settings(deadline=None)
 @given(st.sampled_from(PNGS + JPEGS), st.sampled_from(PNGS + JPEGS), st.floats(0, 1), st.floats(0, 1))
 def test_halves_of_two_files_only_raise_image_errors(one, other, first, second):
     decode_or_refuse(one[: int(first * len(one))] + other[int(second * len(other)) :])
