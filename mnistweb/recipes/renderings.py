@@ -29,7 +29,7 @@ from mnistweb.recipes.progress import Progress
 # (numbers of the pictures, ...) -> (images uint8 (N, 28, 28), labels int64 (N,))
 Draw = Callable[..., tuple[np.ndarray, np.ndarray]]
 _PROCESSES = 2
-_CHUNK = 250
+_CHUNK = 100
 
 
 def rendered(
