@@ -70,10 +70,10 @@ class Machine(pickle.Unpickler):
         self._claim("encoded", len(text))
         return text.encode("latin-1")
 
-    def _scalar(self, dtype: Any, data: Any) -> Any:
-        array = StandInArray(self._claim)
-        array.__setstate__((1, (), dtype, False, data))
-        return array.built()[()]
+    def _scalar(self, dtype: Any, data: Any) -> StandInArray:
+        scalar = StandInArray(self._claim, is_scalar=True)
+        scalar.__setstate__((1, (), dtype, False, data))
+        return scalar
 
     def _from_buffer(self, data: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> StandInArray:
         if order not in ("C", "F", "K") or (order == "K") != (axes is not None):
@@ -118,12 +118,15 @@ class StandInDtype:
 
 
 class StandInArray:
-    """Stands for numpy.ndarray: waits for its state and builds the array from it."""
+    """Stands for numpy.ndarray: waits for its state and builds the array, or the NumPy scalar, from it."""
 
-    __slots__ = ("_array", "_axes", "_claim")
+    __slots__ = ("_array", "_axes", "_claim", "_is_scalar")
 
-    def __init__(self, claim: Callable[[str, int], None], axes: Any = None) -> None:
+    def __init__(
+        self, claim: Callable[[str, int], None], *, axes: Any = None, is_scalar: bool = False
+    ) -> None:
         self._claim = claim
+        self._is_scalar = is_scalar
         self._axes = axes
         self._array: np.ndarray | None = None
 
@@ -147,7 +150,8 @@ class StandInArray:
             array = np.ascontiguousarray(array.transpose(self._axes))
         self._array = array
 
-    def built(self) -> np.ndarray:
+    def built(self) -> Any:
+        """The array, or the scalar; WeightsError when the file never gave its shape and bytes."""
         if self._array is None:
             raise WeightsError("an array that never got its shape and bytes")
-        return self._array
+        return self._array[()] if self._is_scalar else self._array

@@ -12,8 +12,6 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mnistweb.files import write_atomically
 from mnistweb.weights.errors import WeightsError
 from mnistweb.weights.pickle_look import look_over
@@ -40,11 +38,7 @@ def read_pickle(source: str | os.PathLike[str] | bytes, *, max_bytes: int = MAX_
         data = source if isinstance(source, bytes) else read_bytes(source, max_bytes=max_bytes)
         if len(data) > max_bytes:
             raise WeightsError(f"{len(data):,} bytes; at most {max_bytes:,} are read")
-        appearance = looks_like(data)
-        if appearance is not None:
-            raise WeightsError(f"this is no pickle, it looks like {appearance}")
-        look_over(data)
-        return _plain(run(data), depth=0, counter=[0])
+        return _read(data)
     except WeightsError as error:
         raise error.naming(name) from error.__cause__
 
@@ -74,13 +68,23 @@ def read_bytes(path: str | os.PathLike[str], *, max_bytes: int = MAX_FILE_BYTES)
     return data
 
 
+def _read(data: bytes) -> Any:
+    try:
+        look_over(data)
+        return _plain(run(data), depth=0, counter=[0])
+    except WeightsError as error:
+        if (appearance := looks_like(data)) is not None:
+            raise WeightsError(f"this is no pickle, it looks like {appearance}") from error
+        raise
+
+
 def _plain(value: Any, *, depth: int, counter: list[int]) -> Any:
     """The value with arrays in the place of stand-ins; refuses whatever is not plain data."""
     kind = type(value)
     counter[0] += _CONTAINER_COST if kind in (list, tuple, dict) else 1
     if counter[0] > MAX_VALUES or depth > MAX_DEPTH:
         raise WeightsError(f"more than {MAX_VALUES:,} values, or nested deeper than {MAX_DEPTH}")
-    if value is None or kind in (bool, int, float, str, bytes) or isinstance(value, np.generic):
+    if value is None or kind in (bool, int, float, str, bytes):
         return value
     if kind is StandInArray:
         return value.built()

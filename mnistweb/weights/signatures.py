@@ -17,7 +17,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 
 
 def looks_like(data: bytes) -> str | None:
-    """What `data` (a file, or its first 512 bytes) plainly is, in words; None when it may be a pickle."""
+    """What a file that could not be read seems to be, in words; None when it is no usual mistake."""
     if not data:
         return "an empty file"
     for signature, words in _SIGNATURES:
@@ -30,7 +30,6 @@ def looks_like(data: bytes) -> str | None:
         return "white space only"
     if start.startswith((b"{", b"[")) and data[:512].isascii():
         return "JSON text"
-    # `(` and `c` open pickles of protocol 0, which are text too; a word and a blank do not.
     if data[:512].isascii() and data[:1].isalpha() and b" " in data[:40].split(b"\n")[0]:
         return "plain text"
     return None

@@ -443,6 +443,18 @@ def test_files_of_another_kind_are_named(data, looks_like):
     assert f"it looks like {looks_like}" in refused(data, because="this is no pickle")
 
 
+def test_text_in_a_pickle_of_text_is_not_taken_for_plain_text():
+    """Guard: the appearance only explains a failure."""
+    for text in ("hello world", "<html>", "{}"):
+        assert read_pickle(pickle.dumps(text, 0)) == text
+
+
+def test_the_state_of_a_scalar_cannot_be_set_twice():
+    """Guard: numbers are stand-ins too until the pickle has run."""
+    scalar = pickle.dumps(np.float32(3), 4)[:-1]
+    refused(scalar + b"(K\x01tb.", because="strange state")
+
+
 def test_keys_that_are_neither_text_nor_whole_numbers_are_refused():
     """Guard: `_plain`."""
     refused(pickle.dumps({(1, 2): 3}), because="a dict with a key")
