@@ -11,11 +11,12 @@ from mnistweb.nn import winograd
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.initializers import initialize
 from mnistweb.nn.layers import Array, Layer, Shape
+from mnistweb.nn.memory import scratch
 
 # Pictures are worked on a few at a time, so that their columns stay in a processor core's own cache.
 _CHUNK_BYTES = 1 << 20
 
-# With fewer, the matrix products of Winograd's way are too narrow to be fast.
+# With fewer channels than this, a line of k pixels is too short to be copied or multiplied fast.
 _MANY_CHANNELS = 8
 
 
@@ -73,20 +74,24 @@ class Conv2D(Layer):
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         out_h, out_w, out_channels = self.output_shape(inputs.shape[1:])
+        shape = (len(inputs), out_h, out_w, out_channels)
         # Only training writes into the layer's own arrays, so that threads can share it for inference.
-        room = self.reuse if training else _fresh
-        padded = self._padded(inputs, room)
         if training:
-            self.cache["padded"] = padded
-        outputs = room("outputs", (len(inputs), out_h, out_w, out_channels), padded.dtype)
+            padded = self.cache["padded"] = self._padded(inputs, self.reuse)
+            outputs = self.reuse("outputs", shape, padded.dtype)
+        else:
+            padded = self._padded(inputs, _fresh_zeros)
+            outputs = np.empty(shape, padded.dtype)
+        bias = self.params.get("bias")
         if lines := self._lines_at_once(out_h):
-            winograd.convolve(padded, self.params["weight"], outputs, lines, room)
+            winograd.convolve(padded, self.params["weight"], bias, outputs, lines)
         else:
             kernels = self.params["weight"].reshape(-1, out_channels)  # (k * k * C, O)
-            for part, columns in self._columns(padded, room):
-                np.matmul(columns, kernels, out=outputs[part].reshape(-1, out_channels))
-        if "bias" in self.params:
-            outputs += self.params["bias"]
+            for part, columns in self._columns(padded):
+                rows = outputs[part].reshape(-1, out_channels)
+                np.matmul(columns, kernels, out=rows)
+                if bias is not None:
+                    rows += bias
         return outputs
 
     def backward(self, grad_output: Array) -> Array | None:
@@ -96,11 +101,12 @@ class Conv2D(Layer):
             np.sum(grad_output, axis=(0, 1, 2), out=self.grads["bias"])
         grad_padded = self.reuse("grad", padded.shape, padded.dtype) if self.needs_input_grad else None
         if lines := self._lines_at_once(grad_output.shape[1]):
-            winograd.gradients(padded, weight, grad_output, grad_weight, grad_padded, lines, self.reuse)
+            spread = self.reuse("spread", winograd.spread_shape(padded, weight, lines), padded.dtype)
+            winograd.gradients(padded, weight, grad_output, grad_weight, grad_padded, lines, spread)
         else:
             grad_kernels = grad_weight.reshape(-1, self.out_channels)  # (k * k * C, O)
             grad_kernels[...] = 0
-            for part, columns in self._columns(padded, self.reuse):
+            for part, columns in self._columns(padded):
                 grad_kernels += columns.T @ grad_output[part].reshape(-1, self.out_channels)
             if grad_padded is not None:
                 self._input_gradient(grad_output, grad_padded)
@@ -120,8 +126,8 @@ class Conv2D(Layer):
         # gradient spread out by the stride and padded by k - 1, with the kernel's line turned round.
         spread = self.reuse("spread", (few, out_h, width + k - 1, out_channels), grad_output.dtype)
         windows = _line_windows(spread, 1, k)  # (few, out_h, width, 1, k * O)
-        columns = self.reuse("columns of spread", windows.shape, windows.dtype)
-        collected = self.reuse("collected", (few, out_h, width, channels), windows.dtype)
+        columns = scratch("columns", windows.shape, windows.dtype)
+        collected = scratch("collected", (few, out_h, width, channels), windows.dtype)
         for part in _parts(n, few):
             size = part.stop - part.start
             spread[:size, :, k - 1 : k - 1 + out_w * stride : stride] = grad_output[part]
@@ -137,17 +143,17 @@ class Conv2D(Layer):
         suitable = self.kernel_size == 3 and self.stride == 1 and self.in_channels >= _MANY_CHANNELS
         return winograd.lines_at_once(out_h) if suitable else 0
 
-    def _padded(self, inputs: Array, room: Callable[..., Array]) -> Array:
+    def _padded(self, inputs: Array, zeros: Callable[..., Array]) -> Array:
         """The inputs, contiguous, within a rim of ``padding`` zeros."""
         rim = self.padding
         if rim == 0:
             return np.ascontiguousarray(inputs)
         n, height, width, channels = inputs.shape
-        padded = room("padded", (n, height + 2 * rim, width + 2 * rim, channels), inputs.dtype)
+        padded = zeros("padded", (n, height + 2 * rim, width + 2 * rim, channels), inputs.dtype)
         padded[:, rim : rim + height, rim : rim + width] = inputs
         return padded
 
-    def _columns(self, padded: Array, room: Callable[..., Array]) -> Iterator[tuple[slice, Array]]:
+    def _columns(self, padded: Array) -> Iterator[tuple[slice, Array]]:
         """All windows of a few pictures after another, as rows of a matrix (few * out_h * out_w, k * k * C).
 
         The matrix is used again: it holds until the next step.
@@ -155,15 +161,14 @@ class Conv2D(Layer):
         k, channels = self.kernel_size, self.in_channels
         windows = _line_windows(padded, k, k, self.stride)  # (N, out_h, out_w, k, k * C)
         few = _few(len(padded), windows[:1].size * windows.itemsize)
-        columns = room("columns", (few, *windows.shape[1:]), windows.dtype)
+        shape = (few, *windows.shape[1:])
+        if channels < _MANY_CHANNELS:  # the lines of a window are short then: rather copy along the picture's
+            columns = scratch("columns", (*shape[3:], *shape[:3]), windows.dtype).transpose(2, 3, 4, 0, 1)
+        else:
+            columns = scratch("columns", shape, windows.dtype)
         for part in _parts(len(padded), few):
             filled = columns[: part.stop - part.start]
-            if channels > 1:
-                np.copyto(filled, windows[part])
-            else:  # the lines of a window are short here: rather go along the lines of the picture
-                for i in range(k):
-                    for j in range(k):
-                        filled[..., i, j] = windows[part, ..., i, j]
+            np.copyto(filled, windows[part])
             yield part, filled.reshape(-1, k * k * channels)
 
     def describe(self) -> str:
@@ -240,5 +245,5 @@ def _as_rows(pixels: Array) -> Array:
     return pixels.reshape(-1, pixels.shape[-1])
 
 
-def _fresh(name: str, shape: Shape, dtype: Any) -> Array:
+def _fresh_zeros(name: str, shape: Shape, dtype: Any) -> Array:
     return np.zeros(shape, dtype)

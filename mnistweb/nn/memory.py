@@ -1,13 +1,16 @@
-"""Arrays that begin where the processor likes them to."""
+"""Arrays that begin where the processor likes them to, and arrays that are used again."""
 
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
 
 _LINE_BYTES = 64
+
+_of_this_thread = threading.local()
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -27,3 +30,17 @@ def aligned_copy(array: np.ndarray) -> np.ndarray:
     copy = aligned_zeros(array.shape, array.dtype)
     copy[...] = array
     return copy
+
+
+def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Room for an intermediate result: whatever the calling thread left there under ``name``, in any shape.
+
+    Fresh memory has to be cleared by the operating system and brought into the cache first, which can take
+    longer than the computation. Each thread has its own, so layers that threads share can use it too.
+    """
+    arrays: dict[str, np.ndarray] = _of_this_thread.__dict__
+    size = math.prod(shape)
+    array = arrays.get(name)
+    if array is None or array.size < size or array.dtype != dtype:
+        array = arrays[name] = aligned_zeros((size,), dtype)
+    return array[:size].reshape(shape)

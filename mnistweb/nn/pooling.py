@@ -48,11 +48,12 @@ class MaxPool2D(_WindowPool):
     """
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
-        first, *others = self._corners(inputs)
-        outputs = self.reuse("outputs", first.shape, first.dtype) if training else np.empty_like(first)
-        outputs[...] = first
-        for other in others:
-            np.maximum(outputs, other, out=outputs)
+        corners = list(self._corners(inputs))
+        shape = corners[0].shape
+        outputs = self.reuse("outputs", shape, inputs.dtype) if training else np.empty(shape, inputs.dtype)
+        np.maximum(corners[0], corners[-1], out=outputs)
+        for corner in corners[1:-1]:
+            np.maximum(outputs, corner, out=outputs)
         if training:
             self.cache.update(input_shape=inputs.shape, winners=self._winners(inputs, outputs))
         return outputs

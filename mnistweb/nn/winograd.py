@@ -16,14 +16,15 @@ of it is transposed. Rounding errors are about three times those of the plain co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from mnistweb.nn.memory import scratch
+
 Array = np.ndarray
-Empty = Callable[[str, tuple[int, ...], Any], Array]
 
 # These points keep rounding errors small (Barabasz, Anderson, Soodhalter, Gregg, "Error Analysis and
 # Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020).
@@ -54,26 +55,28 @@ def matrices(m: int, dtype: Any) -> tuple[Array, Array, Array]:
     return inputs.astype(dtype), kernel.astype(dtype), outputs.astype(dtype)
 
 
-def convolve(padded: Array, weight: Array, outputs: Array, m: int, empty: Empty) -> None:
+def convolve(padded: Array, weight: Array, bias: Array | None, outputs: Array, m: int) -> None:
     """Fill ``outputs`` (N, out_h, out_w, O) from contiguous ``padded`` (N, out_h + 2, out_w + 2, C).
 
-    ``weight`` is (3, 3, C, O) and ``m`` is lines_at_once(out_h). ``empty(name, shape, dtype)`` gives room for
-    what comes in between.
+    ``weight`` is (3, 3, C, O), ``bias`` (O,) or None, and ``m`` is lines_at_once(out_h).
     """
     n, _, width, channels = padded.shape
     _, out_h, out_w, out_channels = outputs.shape
     mix_inputs, mix_kernel, unmix = matrices(m, padded.dtype)
     size, groups = m + 2, out_h // m
-    kernels = np.tensordot(mix_kernel, weight, 1).reshape(size, 3 * channels, out_channels)
-    few = _few(n, groups * width, kernels)
-    mixed = empty("mixed", (size, few, groups, width * channels), padded.dtype)
+    kernels = (mix_kernel @ weight.reshape(3, -1)).reshape(size, 3 * channels, out_channels)
+    few = _few(padded, weight, m)
+    mixed = scratch("mixed", (size, few, groups, width * channels), padded.dtype)
     windows = _windows(mixed, out_w, channels)
-    columns = empty("columns", windows.shape, padded.dtype)
-    products = empty("products", (size, few, groups, out_w * out_channels), padded.dtype)
+    columns = scratch("columns", windows.shape, padded.dtype)
+    products = scratch("products", (size, few, groups, out_w * out_channels), padded.dtype)
     for part, now in _parts(n, few):
         np.matmul(mix_inputs, _overlapping(padded[part], m), out=_by_group(mixed[now]))
         np.copyto(columns[now], windows[now])
         np.matmul(_rows(columns[now], 3 * channels), kernels, out=_rows(products[now], out_channels))
+        if bias is not None:
+            at_one = _rows(products[now], out_channels)[1]  # 1 to any power is 1: goes into every output once
+            at_one += bias
         lines = outputs[part].reshape(-1, groups, m, out_w * out_channels)
         np.matmul(unmix, _by_group(products[now]), out=lines)
 
@@ -85,12 +88,12 @@ def gradients(
     grad_weight: Array,
     grad_padded: Array | None,
     m: int,
-    empty: Empty,
+    spread: Array,
 ) -> None:
     """Fill ``grad_weight`` and, unless it is None, ``grad_padded`` from ``grad_output`` (N, out_h, out_w, O).
 
-    Both have the shapes of what they are gradients of; the rest as in ``convolve``, but ``empty`` must give
-    zeros when it gives an array for the first time.
+    Both have the shapes of what they are gradients of; the rest as in ``convolve``. ``spread`` are zeros of
+    shape spread_shape(padded, weight, m), which may be used again with the same shapes.
     """
     n, height, width, channels = padded.shape
     _, out_h, out_w, out_channels = grad_output.shape
@@ -98,14 +101,14 @@ def gradients(
     size, groups = m + 2, out_h // m
     # Along a line, each input pixel collects from the three windows that held it: again a convolution, of the
     # gradient within a rim of two zeros on either side, with the kernel's line turned round.
-    turned = np.tensordot(mix_kernel, weight, 1)[:, ::-1].swapaxes(2, 3)  # (size, 3, O, C)
+    kernels = (mix_kernel @ weight.reshape(3, -1)).reshape(size, 3, channels, out_channels)
+    turned = kernels[:, ::-1].swapaxes(2, 3)  # (size, 3, O, C)
     turned = np.ascontiguousarray(turned).reshape(size, 3 * out_channels, channels)
-    few = _few(n, groups * width, turned)
-    spread = empty("spread", (size, few, groups, (width + 2) * out_channels), padded.dtype)
+    few = spread.shape[1]
     windows = _windows(spread, width, out_channels)
-    columns = empty("columns of spread", windows.shape, padded.dtype)
-    mixed = empty("mixed back", (size, few, groups, width * channels), padded.dtype)
-    lines = empty("lines", (few, groups, size, width * channels), padded.dtype)
+    columns = scratch("columns", windows.shape, padded.dtype)
+    mixed = scratch("mixed", (size, few, groups, width * channels), padded.dtype)
+    lines = scratch("lines", (few, groups, size, width * channels), padded.dtype)
     grad_turned = np.zeros((size, channels, 3 * out_channels), padded.dtype)
     for part, now in _parts(n, few):
         grad_lines = grad_output[part].reshape(-1, groups, m, out_w * out_channels)
@@ -124,9 +127,17 @@ def gradients(
     grad_weight[...] = np.tensordot(mix_kernel, grad_mixed, (0, 0))
 
 
-def _few(n: int, rows: int, kernels: Array) -> int:
-    """How many of n pictures to take at once, if each makes so many rows for the matrix product."""
-    return max(1, min(n, _MULTIPLICATIONS // (rows * kernels[0].size)))
+def spread_shape(padded: Array, weight: Array, m: int) -> tuple[int, ...]:
+    """Of what ``gradients`` needs to spread out a gradient with its rims of zeros."""
+    _, height, width, _ = padded.shape
+    return m + 2, _few(padded, weight, m), (height - 2) // m, (width + 2) * weight.shape[3]
+
+
+def _few(padded: Array, weight: Array, m: int) -> int:
+    """How many pictures to take at once."""
+    n, height, width, _ = padded.shape
+    rows = (height - 2) // m * width  # that one picture makes for each matrix product
+    return max(1, min(n, _MULTIPLICATIONS // (rows * weight[0].size)))
 
 
 def _parts(n: int, few: int) -> Iterator[tuple[slice, tuple[slice, slice]]]:
