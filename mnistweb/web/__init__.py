@@ -10,7 +10,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mnistweb.config import load_settings
 from mnistweb.resources import instance_folder, resource_folder
-from mnistweb.web import debug_image, health, inference_protocol, models, paint_screen, predict, upload
+from mnistweb.web import (
+    debug_image,
+    health,
+    inference_protocol,
+    metrics,
+    models,
+    paint_screen,
+    predict,
+    upload,
+)
 from mnistweb.web.body import Request, check_framing
 from mnistweb.web.compression import register_compression
 from mnistweb.web.errors import register_errors
@@ -18,6 +27,7 @@ from mnistweb.web.headers import register_headers
 from mnistweb.web.load import check_load
 from mnistweb.web.loaded import load_models
 from mnistweb.web.logs import configure_logging, start_clock
+from mnistweb.web.metrics import register_metrics
 
 __all__ = ["create_app"]
 
@@ -28,6 +38,7 @@ BLUEPRINTS = (
     debug_image.blueprint,
     health.blueprint,
     models.blueprint,
+    metrics.blueprint,
     inference_protocol.blueprint,
 )
 
@@ -59,6 +70,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     _configure(app, load_settings(instance_folder(), config))
     configure_logging(app)
     load_models(app)
+    register_metrics(app)
     app.before_request(start_clock)
     register_headers(app)
     register_compression(app)

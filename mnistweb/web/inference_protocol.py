@@ -26,6 +26,7 @@ from mnistweb.web.body import read_body
 from mnistweb.web.errors import ProblemError
 from mnistweb.web.json_body import JsonReader
 from mnistweb.web.loaded import loaded_models
+from mnistweb.web.metrics import count_predictions
 from mnistweb.web.schemas import (
     InferAnswer,
     InferBody,
@@ -100,10 +101,11 @@ def infer(name: str, version: str = VERSION) -> Response:
     body, raw = _read_request()
     pictures = _pictures(_tensor(body.inputs[0], raw))
     g.model = classifier.name
-    probabilities = classifier.probabilities(pictures)
+    predictions = classifier.predict_pixels(pictures)
+    count_predictions(predictions)
     found = {
-        "probabilities": probabilities.astype("<f4"),
-        "prediction": probabilities.argmax(axis=1).astype("<i8"),
+        "probabilities": np.array([each.probabilities for each in predictions], "<f4"),
+        "prediction": np.array([each.prediction for each in predictions], "<i8"),
     }
     return _respond(classifier, body, found)
 
@@ -131,7 +133,7 @@ def _read_request() -> tuple[InferBody, bytes | None]:
     return JsonReader(InferBody, max_commas=2 * most * _PIXELS).read(body), raw
 
 
-def _tensor(tensor: InputTensor, raw: bytes | None) -> NDArray[np.float32]:
+def _tensor(tensor: InputTensor, raw: bytes | None) -> NDArray[Any]:
     """The input as (N, 784). Raises ProblemError for a shape or a length that does not fit."""
     shape = tensor.shape
     most = current_app.config["MAX_BATCH_IMAGES"]

@@ -12,6 +12,7 @@ from mnistweb.web.answers import explanation_answer, json_response, prediction_a
 from mnistweb.web.errors import ProblemError, problem_body
 from mnistweb.web.incoming import Incoming, PixelBudget, pixels_and_steps, read_one, read_several
 from mnistweb.web.loaded import loaded_models
+from mnistweb.web.metrics import count_predictions
 from mnistweb.web.schemas import BatchAnswer
 
 blueprint = Blueprint("predict", __name__)
@@ -26,6 +27,7 @@ def predict() -> Response:
     pixels, steps = pixels_and_steps(incoming.sources[0], incoming, PixelBudget(), keep_steps=keep_steps)
     prediction = classifier.predict_pixels(pixels[np.newaxis])[0]
     g.model, g.verdict = prediction.model, prediction.verdict
+    count_predictions([prediction])
     answer = prediction_answer(prediction)
     if incoming.explain:
         answer.explanation = explanation_answer(classifier, pixels, steps, prediction, incoming.explain)
@@ -40,7 +42,9 @@ def predict_batch() -> Response:
     g.model = classifier.name
     prepared = _pixels_of_each(incoming)
     good = [each for each in prepared if isinstance(each, np.ndarray)]
-    predictions = iter(classifier.predict_pixels(np.stack(good)) if good else [])
+    found = classifier.predict_pixels(np.stack(good)) if good else []
+    count_predictions(found)
+    predictions = iter(found)
     return json_response(
         BatchAnswer(
             [

@@ -11,6 +11,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from mnistweb.resources import instance_folder, resource_folder
+from mnistweb.web import shared_counts
 
 
 class Server(BaseApplication):
@@ -59,6 +60,9 @@ def server_settings(settings: Mapping[str, Any], *, reload: bool = False) -> dic
         "preload_app": not reload,
         "reload": reload,
         "reload_extra_files": _watched_files() if reload else [],
+        "on_starting": shared_counts.start_sharing,
+        "pre_fork": shared_counts.take_place,
+        "on_exit": shared_counts.stop_sharing,
         "on_reload": reload_weights,
         "control_socket_disable": True,
         "loglevel": "warning",

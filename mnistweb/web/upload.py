@@ -19,6 +19,7 @@ from mnistweb.web.answers import data_url, png, step_answer
 from mnistweb.web.errors import ProblemError, problem_for_page
 from mnistweb.web.incoming import PixelBudget, read_form
 from mnistweb.web.loaded import loaded_models, model_summaries
+from mnistweb.web.metrics import count_predictions
 
 blueprint = Blueprint("upload", __name__)
 
@@ -108,6 +109,7 @@ def _result(name: str, data: bytes, classifier: DigitClassifier, budget: PixelBu
         result["problem"] = problem_for_page(error)
         return result
     g.verdict = prediction.verdict
+    count_predictions([prediction])
     return result | {
         "steps": [msgspec.structs.asdict(step_answer(step)) for step in prepared.steps],
         "prediction": prediction.prediction,
