@@ -143,10 +143,10 @@ SETTINGS: tuple[Setting, ...] = (
         at_least=1,
     ),
     Setting(
-        "MAX_QUEUE_SECONDS",
-        1.0,
-        "A request that waited longer than this for a free thread gets 503 with Retry-After, in seconds.",
-        at_least=0.01,
+        "MAX_REQUESTS_IN_FLIGHT",
+        64,
+        "How many requests a worker has at once, answered and waiting together; further ones get 503.",
+        at_least=1,
     ),
     Setting("RETRY_AFTER_SECONDS", 1, "What Retry-After says with 503, in seconds.", at_least=1),
     Setting(

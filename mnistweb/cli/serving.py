@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-import threading
-import webbrowser
 from typing import Any
 
 import click
@@ -48,16 +46,16 @@ def serve(
         settings = load_settings(instance_folder(), overrides)
         settings["PORT"] = _free_port(settings["HOST"], settings["PORT"])
         overrides["PORT"] = settings["PORT"]
-        server = Server(lambda: create_app(overrides), server_settings(settings, reload=reload))
+        address = f"http://{_shown_host(settings['HOST'])}:{settings['PORT']}/paint-screen"
+        for_gunicorn = server_settings(
+            settings, reload=reload, open_in_browser=address if open_browser else ""
+        )
+        server = Server(lambda: create_app(overrides), for_gunicorn)
         if not reload:
             server.wsgi()  # loads the weights, or says what is wrong with them
     except (SettingError, WeightsError, InferenceError) as error:
         raise click.ClickException(str(error)) from error
-    address = f"http://{_shown_host(settings['HOST'])}:{settings['PORT']}/paint-screen"
     click.echo(f"The paint screen: {address}   (Ctrl-C ends)")
-    if open_browser:
-        # A moment later, when the port is open; a machine without a browser is no error.
-        threading.Timer(1.0, webbrowser.open, [address]).start()
     with blas_threads(1):  # the workers are forked from here; each of their threads computes on its own
         server.run()
 

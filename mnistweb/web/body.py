@@ -26,15 +26,12 @@ def check_framing() -> None:
     if request.routing_exception is not None:
         return  # no such route, or a wrong method: that is the better answer
     environ = request.environ
-    if "HTTP_TRANSFER_ENCODING" in environ:
-        raise ProblemError(
-            "length_required", "A chunked body was sent; wanted is a body with its Content-Length."
-        )
     length = environ.get("CONTENT_LENGTH")
     if not length:
         if request.method in ("POST", "PUT", "PATCH"):
             raise ProblemError(
-                "length_required", "No Content-Length was sent; wanted is a body with its length."
+                "length_required",
+                "No Content-Length was sent (a chunked body has none); wanted is a body with its length.",
             )
         return
     limit = current_app.config["MAX_REQUEST_BYTES"]

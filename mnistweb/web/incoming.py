@@ -124,7 +124,7 @@ def read_form() -> Incoming:
 def prepare_source(
     source: Source, incoming: Incoming, budget: PixelBudget, *, keep_steps: bool = False
 ) -> Preprocessed:
-    """One source in MNIST form, with all that is known of it. Raises ProblemError, ImageError, PixelsError."""
+    """One source in MNIST form, with all that is known of it. ProblemError, ImageError or PixelsError."""
     if isinstance(source, list):
         return prepare(as_array(source), as_it_is=incoming.as_it_is, keep_steps=keep_steps)
     data = decode_base64(source) if isinstance(source, str) else source

@@ -1,37 +1,32 @@
-"""Back-pressure: a request that waited too long for a free thread is turned away at once, with Retry-After.
+"""Back-pressure: a worker that has its hands full turns further requests away at once, with Retry-After.
 
-When more comes than can be answered, a queue only makes everyone wait; turning some away keeps the waiting of
-the others bounded. The server (`mnistweb/web/worker.py`) notes when a request came in; under a server that
-does not, nothing is turned away here.
+When more comes than can be answered, a queue without an end only makes everyone wait. So a worker takes
+MAX_REQUESTS_IN_FLIGHT requests at once, and those are answered in bounded time. The server
+(`mnistweb/web/worker.py`) counts them; under a server that does not, nothing is turned away here.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 
 from flask import current_app, request
 
 from mnistweb.web.errors import ProblemError
 
-_arrival = threading.local()
-_ALWAYS_ANSWERED = ("health.health_check", "health.health")
+_this_thread = threading.local()
+_ALWAYS_ANSWERED = ("health.health_check", "health.health", "metrics.metrics")
 
 
-def note_arrival(moment: float) -> None:
-    """Tell the application, in the thread that will answer, when (time.monotonic) the request came in."""
-    _arrival.moment = moment
+def turn_away(yes: bool) -> None:
+    """Tell the application, in the thread that will answer the next request, whether to turn it away."""
+    _this_thread.turns_away = yes
 
 
 def check_load() -> None:
-    """Refuse a request that waited longer than MAX_QUEUE_SECONDS. Runs before every request."""
-    moment = getattr(_arrival, "moment", None)
-    if moment is None or request.endpoint in _ALWAYS_ANSWERED:
-        return
-    limit = current_app.config["MAX_QUEUE_SECONDS"]
-    if time.monotonic() - moment > limit:
+    """Refuse a request that is one too many. Runs before every request."""
+    if getattr(_this_thread, "turns_away", False) and request.endpoint not in _ALWAYS_ANSWERED:
         raise ProblemError(
             "overloaded",
-            f"More requests came than can be answered within {limit:g} s; try again soon.",
+            "More requests came than can be answered just now; try again soon.",
             {"Retry-After": str(current_app.config["RETRY_AFTER_SECONDS"])},
         )

@@ -49,15 +49,17 @@ def configure_logging(app: Flask) -> None:
         logger.addHandler(_StderrHandler())
         logger.setLevel(logging.INFO)
         logger.propagate = False
-    if form == "auto":
-        form = "text" if sys.stderr.isatty() else "json"
-    formatter = (
-        TextLines("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S") if form == "text" else JsonLines()
-    )
     for each in logger.handlers:
         if isinstance(each, _StderrHandler):
-            each.setFormatter(formatter)
+            each.setFormatter(formatter_for(form))
     app.after_request(_log_request)
+
+
+def formatter_for(form: str) -> logging.Formatter:
+    """The formatter of a LOG_FORMAT."""
+    if form == "text" or (form == "auto" and sys.stderr.isatty()):
+        return TextLines("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+    return JsonLines()
 
 
 def start_clock() -> None:

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from mnistweb.resources import instance_folder, resource_folder
 from mnistweb.web import shared_counts
+from mnistweb.web.loaded import reload_models
+from mnistweb.web.logs import formatter_for
+from mnistweb.web.worker import PatientWorker
+
+
+class ServerLog(Logger):
+    """gunicorn's own messages in the form of ours; `form` is the LOG_FORMAT, set before the server starts."""
+
+    form = "auto"
+
+    def setup(self, cfg: Any) -> None:
+        """gunicorn asks for its logging."""
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(formatter_for(self.form))
 
 
 class Server(BaseApplication):
@@ -36,11 +54,16 @@ class Server(BaseApplication):
         return self._make_app()
 
 
-def server_settings(settings: Mapping[str, Any], *, reload: bool = False) -> dict[str, Any]:
-    """gunicorn's settings from ours. reload: start anew when a file changes, for development."""
-    from mnistweb.web.worker import PatientWorker
+def server_settings(
+    settings: Mapping[str, Any], *, reload: bool = False, open_in_browser: str = ""
+) -> dict[str, Any]:
+    """gunicorn's settings from ours.
 
+    reload: start anew when a file changes, for development. open_in_browser: an address to open when it is up.
+    """
     PatientWorker.request_timeout_seconds = settings["REQUEST_TIMEOUT_SECONDS"]
+    PatientWorker.max_requests_in_flight = settings["MAX_REQUESTS_IN_FLIGHT"]
+    ServerLog.form = settings["LOG_FORMAT"]
     per_worker = settings["MAX_REQUESTS_PER_WORKER"]
     return {
         "bind": f"{settings['HOST']}:{settings['PORT']}",
@@ -64,18 +87,24 @@ def server_settings(settings: Mapping[str, Any], *, reload: bool = False) -> dic
         "pre_fork": shared_counts.take_place,
         "on_exit": shared_counts.stop_sharing,
         "on_reload": reload_weights,
+        "when_ready": lambda _: open_browser(open_in_browser) if open_in_browser else None,
         "control_socket_disable": True,
         "loglevel": "warning",
+        "logger_class": ServerLog,
         "proc_name": "mnistweb",
     }
 
 
 def reload_weights(arbiter: Any) -> None:
     """SIGHUP: the new workers get new weights; when those are broken, the earlier ones stay in use."""
-    from mnistweb.web.loaded import reload_models
-
     if isinstance(arbiter.app.callable, Flask):
         reload_models(arbiter.app.callable)
+
+
+def open_browser(address: str) -> None:
+    """Open an address in the browser, from a process of its own: a server that forks has no threads."""
+    command = [sys.executable, "-m", "webbrowser", address]
+    subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _heartbeat_folder() -> str | None:

@@ -2,7 +2,7 @@
 
 Three things are different. A connection takes a thread only once it has said something. A client that has not
 sent its request within the time limit, however slowly it drips, is cut off. And the application is told when
-each request came in, so that it can turn away those that waited too long (`mnistweb/web/load.py`).
+a request is one too many, so that it can turn it away (`mnistweb/web/load.py`).
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from mnistweb.web.load import note_arrival
+from mnistweb.web.load import turn_away
 
 
 class PatientWorker(ThreadWorker):
-    """A worker for `mnistweb serve`; the server sets `request_timeout_seconds` before the workers start."""
+    """A worker for `mnistweb serve`; the server sets its two limits before the workers start."""
 
     request_timeout_seconds = 10.0
+    max_requests_in_flight = 64
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._since: dict[TConn, float] = {}  # connections with a thread, or waiting for one, and since when
+        self._taken: set[TConn] = set()  # those of them whose request is not turned away
 
     def accept(self, listener: socket.socket) -> None:
         """Take a new connection and wait for its first bytes without a thread."""
@@ -42,16 +44,19 @@ class PatientWorker(ThreadWorker):
     def enqueue_req(self, conn: TConn) -> None:
         """A request has begun to come in."""
         self._since[conn] = time.monotonic()
+        if len(self._taken) < self.max_requests_in_flight:
+            self._taken.add(conn)
         super().enqueue_req(conn)
 
     def handle(self, conn: TConn) -> Any:
         """Read and answer one request, in a thread of its own."""
-        note_arrival(self._since[conn])
+        turn_away(conn not in self._taken)
         return super().handle(conn)
 
     def finish_request(self, conn: TConn, fs: Any) -> None:
         """The request is answered, or given up."""
         self._since.pop(conn, None)
+        self._taken.discard(conn)
         super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:

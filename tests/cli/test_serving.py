@@ -103,3 +103,18 @@ def test_reload_starts_anew_when_a_weights_file_changes(tmp_path: Path) -> None:
                 pass
             time.sleep(0.1)
         pytest.fail(f"the new weights were not loaded:\n{server.log}")
+
+
+def test_open_opens_the_paint_screen_in_the_browser(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    opened = tmp_path / "opened"
+    with LiveServer(weights, tmp_path / "instance", flags=("--open",)) as server:
+        deadline = time.monotonic() + 15
+        while not (opened.exists() and opened.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert opened.read_text() == f"http://127.0.0.1:{server.port}/paint-screen\n"
