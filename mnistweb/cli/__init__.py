@@ -7,6 +7,7 @@ import click
 import mnistweb
 from mnistweb.cli.data import data
 from mnistweb.cli.evaluation import confusion, evaluate, plot
+from mnistweb.cli.gradcheck import gradcheck
 from mnistweb.cli.prediction import models, predict, samples
 from mnistweb.cli.serving import serve
 from mnistweb.cli.training import train
@@ -21,5 +22,5 @@ def main() -> None:
     """Reads handwritten digits with neural networks written from scratch in NumPy."""
 
 
-for command in (data, train, evaluate, confusion, predict, samples, plot, models, weights, serve):
+for command in (data, train, evaluate, confusion, predict, samples, plot, models, gradcheck, weights, serve):
     main.add_command(command)
