@@ -59,7 +59,7 @@ def server_settings(
 ) -> dict[str, Any]:
     """gunicorn's settings from ours.
 
-    reload: start anew when a file changes, for development. open_in_browser: an address to open when it is up.
+    reload: start anew when a file changes, for development. open_in_browser: an address to open, or empty.
     """
     PatientWorker.request_timeout_seconds = settings["REQUEST_TIMEOUT_SECONDS"]
     PatientWorker.max_requests_in_flight = settings["MAX_REQUESTS_IN_FLIGHT"]
