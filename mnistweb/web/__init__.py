@@ -16,6 +16,7 @@ from mnistweb.web import (
     inference_protocol,
     metrics,
     models,
+    openapi,
     paint_screen,
     predict,
     upload,
@@ -39,6 +40,7 @@ BLUEPRINTS = (
     health.blueprint,
     models.blueprint,
     metrics.blueprint,
+    openapi.blueprint,
     inference_protocol.blueprint,
 )
 

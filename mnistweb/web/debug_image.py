@@ -16,7 +16,8 @@ from mnistweb.files import write_atomically
 from mnistweb.web.answers import json_response, png, step_answer
 from mnistweb.web.incoming import PixelBudget, prepare_source, read_one
 from mnistweb.web.loaded import loaded_models, model_summaries
-from mnistweb.web.schemas import DebugAnswer
+from mnistweb.web.openapi import ONE_PICTURE, describes
+from mnistweb.web.schemas import DebugAnswer, PredictBody
 
 log = logging.getLogger("mnistweb.web")
 
@@ -40,6 +41,7 @@ def page() -> str:
 
 
 @blueprint.post("/debug-image")
+@describes(DebugAnswer, body=PredictBody, files=ONE_PICTURE)
 def debug_image() -> Response:
     """Say what the network would see of one picture, and save it."""
     incoming = read_one()
@@ -64,6 +66,7 @@ def debug_image() -> Response:
 
 
 @blueprint.get("/debug-image/<name>.png")
+@describes("image/png", path={"name": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}, problems=(404,))
 def saved(name: str) -> Response:
     """A picture that was saved earlier. Its name says its content, so it may be kept for good."""
     if not (len(name) == 32 and set(name) <= set("0123456789abcdef")):

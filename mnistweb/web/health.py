@@ -7,18 +7,21 @@ from flask import Blueprint, Response, current_app
 from mnistweb.inference import NoModelError
 from mnistweb.web.answers import json_response
 from mnistweb.web.loaded import loaded_models
+from mnistweb.web.openapi import describes
 from mnistweb.web.schemas import HealthAnswer, HealthCheckAnswer
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/health-check")
+@describes(HealthCheckAnswer)
 def health_check() -> Response:
     """The process lives."""
     return json_response(HealthCheckAnswer("ok"))
 
 
 @blueprint.get("/health")
+@describes(HealthAnswer, also={503: HealthAnswer})
 def health() -> Response:
     """A model is loaded; 503 while there is none."""
     try:

@@ -27,6 +27,7 @@ from mnistweb.web.errors import ProblemError
 from mnistweb.web.json_body import JsonReader
 from mnistweb.web.loaded import loaded_models
 from mnistweb.web.metrics import count_predictions
+from mnistweb.web.openapi import describes
 from mnistweb.web.schemas import (
     InferAnswer,
     InferBody,
@@ -34,6 +35,7 @@ from mnistweb.web.schemas import (
     LiveAnswer,
     ModelMetadataAnswer,
     ModelReadyAnswer,
+    OutputName,
     OutputTensor,
     ReadyAnswer,
     ServerMetadataAnswer,
@@ -43,23 +45,27 @@ from mnistweb.web.schemas import (
 blueprint = Blueprint("inference_protocol", __name__, url_prefix="/v2")
 
 VERSION = "1"  # a model's weights may be replaced, but two versions are never served side by side
+_VERSION_ONLY = {"version": {"type": "string", "enum": [VERSION]}}
 _PIXELS = 28 * 28
 _HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
 @blueprint.get("")
+@describes(ServerMetadataAnswer)
 def server_metadata() -> Response:
     """What this server is."""
     return json_response(ServerMetadataAnswer("mnistweb", mnistweb.__version__, ["binary_tensor_data"]))
 
 
 @blueprint.get("/health/live")
+@describes(LiveAnswer)
 def live() -> Response:
     """The process lives."""
     return json_response(LiveAnswer(True))
 
 
 @blueprint.get("/health/ready")
+@describes(ReadyAnswer)
 def ready() -> Response:
     """A model is loaded; 503 while there is none."""
     loaded_models().get()
@@ -68,6 +74,7 @@ def ready() -> Response:
 
 @blueprint.get("/models/<name>")
 @blueprint.get("/models/<name>/versions/<version>")
+@describes(ModelMetadataAnswer, path=_VERSION_ONLY, problems=(404,))
 def model_metadata(name: str, version: str = VERSION) -> Response:
     """The tensors that a model takes and gives."""
     classifier = _model(name, version)
@@ -88,6 +95,7 @@ def model_metadata(name: str, version: str = VERSION) -> Response:
 
 @blueprint.get("/models/<name>/ready")
 @blueprint.get("/models/<name>/versions/<version>/ready")
+@describes(ModelReadyAnswer, path=_VERSION_ONLY, problems=(404,))
 def model_ready(name: str, version: str = VERSION) -> Response:
     """The model is loaded."""
     return json_response(ModelReadyAnswer(_model(name, version).name, True))
@@ -95,6 +103,7 @@ def model_ready(name: str, version: str = VERSION) -> Response:
 
 @blueprint.post("/models/<name>/infer")
 @blueprint.post("/models/<name>/versions/<version>/infer")
+@describes(InferAnswer, body=InferBody, binary=True, path=_VERSION_ONLY, problems=(404,))
 def infer(name: str, version: str = VERSION) -> Response:
     """Read the digits of N pictures in one forward pass."""
     classifier = _model(name, version)
@@ -103,7 +112,7 @@ def infer(name: str, version: str = VERSION) -> Response:
     g.model = classifier.name
     predictions = classifier.predict_pixels(pictures)
     count_predictions(predictions)
-    found = {
+    found: dict[OutputName, NDArray[Any]] = {
         "probabilities": np.array([each.probabilities for each in predictions], "<f4"),
         "prediction": np.array([each.prediction for each in predictions], "<i8"),
     }
@@ -183,9 +192,11 @@ def _pictures(values: NDArray[Any]) -> NDArray[np.float32]:
     return pictures
 
 
-def _respond(classifier: DigitClassifier, body: InferBody, found: dict[str, NDArray[Any]]) -> Response:
+def _respond(classifier: DigitClassifier, body: InferBody, found: dict[OutputName, NDArray[Any]]) -> Response:
     """The outputs that were asked for, all if none was named, as JSON or as bytes behind it."""
-    wanted = {output.name: output.parameters for output in body.outputs} or {name: {} for name in found}
+    asked = {output.name: output.parameters for output in body.outputs}
+    none: dict[OutputName, dict[str, Any]] = {name: {} for name in found}
+    wanted = asked or none
     all_binary = body.parameters.get("binary_data_output") is True
     outputs, blobs = [], []
     for name, parameters in wanted.items():

@@ -21,6 +21,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from mnistweb.inference import Prediction
 from mnistweb.web import shared_counts
+from mnistweb.web.openapi import describes
 
 log = logging.getLogger("mnistweb.web")
 
@@ -90,6 +91,7 @@ def count_predictions(predictions: Iterable[Prediction]) -> None:
 
 
 @blueprint.get("/metrics")
+@describes("text/plain")
 def metrics() -> Response:
     """The counts since the server started, of all its workers, as Prometheus reads them."""
     counted = cast(Metrics, current_app.extensions[_KEY])

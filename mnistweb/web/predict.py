@@ -13,12 +13,14 @@ from mnistweb.web.errors import ProblemError, problem_body
 from mnistweb.web.incoming import Incoming, PixelBudget, pixels_and_steps, read_one, read_several
 from mnistweb.web.loaded import loaded_models
 from mnistweb.web.metrics import count_predictions
-from mnistweb.web.schemas import BatchAnswer
+from mnistweb.web.openapi import ONE_PICTURE, SEVERAL_PICTURES, describes
+from mnistweb.web.schemas import BatchAnswer, BatchBody, PredictBody, PredictionAnswer
 
 blueprint = Blueprint("predict", __name__)
 
 
 @blueprint.post("/predict")
+@describes(PredictionAnswer, body=PredictBody, files=ONE_PICTURE, query=("model",), problems=(404,))
 def predict() -> Response:
     """Read the digit of one picture."""
     incoming = read_one()
@@ -35,6 +37,7 @@ def predict() -> Response:
 
 
 @blueprint.post("/predict/batch")
+@describes(BatchAnswer, body=BatchBody, files=SEVERAL_PICTURES, query=("model",), problems=(404,))
 def predict_batch() -> Response:
     """Read several pictures in one forward pass; what is wrong with one is said in its place."""
     incoming = read_several()

@@ -5,9 +5,16 @@ They are the one place that says what a body looks like; the OpenAPI document is
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+
+REF_TEMPLATE = "#/components/schemas/{name}"  # where the OpenAPI document has these types
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": REF_TEMPLATE.format(name=name)}
+
 
 ModelName = Annotated[
     str,
@@ -21,7 +28,11 @@ Base64Image = Annotated[
 ]
 Pixels = Annotated[
     list[float | list[float]],
-    Meta(description="784 numbers from 0 (paper) to 1 (ink), row by row; or 28 rows of 28."),
+    Meta(
+        description="784 numbers from 0 (paper) to 1 (ink), row by row; or 28 rows of 28.",
+        # Told to the clients, and checked by `incoming.as_array`, which says more of what came.
+        extra_json_schema={"minItems": 28, "maxItems": 784},
+    ),
 ]
 ExplainPart = Literal["steps", "activations", "contributions"]
 Explain = Annotated[list[ExplainPart], Meta(max_length=3, description="What to explain about the answer.")]
@@ -30,6 +41,7 @@ Explain = Annotated[list[ExplainPart], Meta(max_length=3, description="What to e
 class PredictBody(Struct, forbid_unknown_fields=True, gc=False):
     """One picture, as `image` or as `pixels`."""
 
+    one_of: ClassVar = ("image", "pixels")
     image: Base64Image | UnsetType = UNSET
     pixels: Pixels | UnsetType = UNSET
     model: ModelName | UnsetType = UNSET
@@ -40,6 +52,7 @@ class PredictBody(Struct, forbid_unknown_fields=True, gc=False):
 class BatchBody(Struct, forbid_unknown_fields=True, gc=False):
     """Several pictures, as `images` or as `pixels`."""
 
+    one_of: ClassVar = ("images", "pixels")
     images: list[Base64Image] | UnsetType = UNSET
     pixels: list[Pixels] | UnsetType = UNSET
     model: ModelName | UnsetType = UNSET
@@ -140,7 +153,10 @@ class Problem(Struct):
 class BatchAnswer(Struct):
     """One answer, or one problem, per picture, in order."""
 
-    predictions: list[PredictionAnswer | Problem]
+    # Any: to msgspec, which would also have to read it, the two look alike.
+    predictions: Annotated[
+        list[Any], Meta(extra_json_schema={"items": {"oneOf": [_ref("PredictionAnswer"), _ref("Problem")]}})
+    ]
 
 
 class DebugAnswer(Struct, omit_defaults=True):
@@ -210,6 +226,9 @@ class ModelInfoAnswer(Struct):
     size_bytes: int
 
 
+OutputName = Literal["probabilities", "prediction"]
+
+
 class InputTensor(Struct, forbid_unknown_fields=True):
     """Pictures in MNIST form: 0 is paper, 1 is ink. `data` may be flat or nested, row by row."""
 
@@ -225,7 +244,7 @@ class InputTensor(Struct, forbid_unknown_fields=True):
 class WantedOutput(Struct, forbid_unknown_fields=True):
     """An output that is asked for."""
 
-    name: Literal["probabilities", "prediction"]
+    name: OutputName
     parameters: dict[str, Any] = {}
 
 
@@ -241,7 +260,7 @@ class InferBody(Struct, forbid_unknown_fields=True):
 class OutputTensor(Struct, omit_defaults=True):
     """One output, row by row."""
 
-    name: Literal["probabilities", "prediction"]
+    name: OutputName
     datatype: Literal["FP32", "INT64"]
     shape: list[int]
     data: list[float] | UnsetType = UNSET
