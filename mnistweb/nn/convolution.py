@@ -40,6 +40,9 @@ class Conv2D(Layer):
     out_h = (H + 2 * padding - kernel_size) // stride + 1.
     """
 
+    #: True when the weights will not change any more, so that what inference derives from them may be kept.
+    is_constant: bool = False
+
     def __init__(
         self,
         in_channels: int,
@@ -84,7 +87,7 @@ class Conv2D(Layer):
             outputs = np.empty(shape, padded.dtype)
         bias = self.params.get("bias")
         if lines := self._lines_at_once(out_h):
-            winograd.convolve(padded, self.params["weight"], bias, outputs, lines)
+            winograd.convolve(padded, self._mixed_kernels(lines, training), bias, outputs)
         else:
             kernels = self.params["weight"].reshape(-1, out_channels)  # (k * k * C, O)
             for part, columns in self._columns(padded):
@@ -137,6 +140,15 @@ class Conv2D(Layer):
                 lines = collected[:size]
                 np.matmul(columns[:size].reshape(-1, k * out_channels), turned[i], out=_as_rows(lines))
                 grad_padded[part, i : i + out_h * stride : stride] += lines
+
+    def _mixed_kernels(self, lines: int, training: bool) -> Array:
+        if training or not self.is_constant:
+            return winograd.mixed_kernels(self.params["weight"], lines)
+        name = f"kernels for {lines} lines"
+        if name not in self.cache:
+            self.cache[name] = winograd.mixed_kernels(self.params["weight"], lines)
+        kernels: Array = self.cache[name]
+        return kernels
 
     def _lines_at_once(self, out_h: int) -> int:
         """For winograd.py, which halves the work of the kernels that most networks use; 0 for the others."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, Self
 
@@ -76,11 +77,23 @@ class Sequential:
             inputs = layer.forward(inputs, training=training)
         return inputs
 
-    def forward_in_batches(self, inputs: Array, *, batch_size: int = 250) -> Array:
-        """The same for any number of inputs, a batch at a time, so that memory does not grow with them."""
+    def forward_in_batches(self, inputs: Array, *, batch_size: int = 250, threads: int = 1) -> Array:
+        """The same for any number of inputs, a batch at a time, so that memory does not grow with them.
+
+        With more ``threads`` than one, so many batches are worked on at a time.
+        """
         logits = np.empty((len(inputs), *self.output_shape), self.flat_params.dtype)
-        for start in range(0, len(inputs), batch_size):
+
+        def answer(start: int) -> None:
             logits[start : start + batch_size] = self.forward(inputs[start : start + batch_size])
+
+        starts = range(0, len(inputs), batch_size)
+        if threads == 1:
+            for start in starts:
+                answer(start)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(answer, starts))  # list: so that errors come out
         return logits
 
     def backward(self, grad_logits: Array) -> Array | None:
@@ -193,7 +206,11 @@ class Sequential:
                 layers[-1] = fold(layers[-1], layer)
             else:
                 layers.append(layer.astype(self.flat_params.dtype))
-        return type(self)(layers, input_shape=self.input_shape)
+        folded = type(self)(layers, input_shape=self.input_shape)
+        for layer in folded.layers:
+            if isinstance(layer, Conv2D):
+                layer.is_constant = True
+        return folded
 
     # ---- helpers ----
 

@@ -55,17 +55,24 @@ def matrices(m: int, dtype: Any) -> tuple[Array, Array, Array]:
     return inputs.astype(dtype), kernel.astype(dtype), outputs.astype(dtype)
 
 
-def convolve(padded: Array, weight: Array, bias: Array | None, outputs: Array, m: int) -> None:
+def mixed_kernels(weight: Array, m: int) -> Array:
+    """G kernel for each column of ``weight`` (3, 3, C, O): (m + 2, 3 * C, O)."""
+    _, mix_kernel, _ = matrices(m, weight.dtype)
+    return (mix_kernel @ weight.reshape(3, -1)).reshape(m + 2, -1, weight.shape[3])
+
+
+def convolve(padded: Array, kernels: Array, bias: Array | None, outputs: Array) -> None:
     """Fill ``outputs`` (N, out_h, out_w, O) from contiguous ``padded`` (N, out_h + 2, out_w + 2, C).
 
-    ``weight`` is (3, 3, C, O), ``bias`` (O,) or None, and ``m`` is lines_at_once(out_h).
+    ``kernels`` are mixed_kernels(weight, lines_at_once(out_h)), ``bias`` is (O,) or None.
     """
     n, _, width, channels = padded.shape
     _, out_h, out_w, out_channels = outputs.shape
-    mix_inputs, mix_kernel, unmix = matrices(m, padded.dtype)
-    size, groups = m + 2, out_h // m
-    kernels = (mix_kernel @ weight.reshape(3, -1)).reshape(size, 3 * channels, out_channels)
-    few = _few(padded, weight, m)
+    size = len(kernels)
+    m = size - 2
+    groups = out_h // m
+    mix_inputs, _, unmix = matrices(m, padded.dtype)
+    few = _few(padded, out_channels, m)
     mixed = scratch("mixed", (size, few, groups, width * channels), padded.dtype)
     windows = _windows(mixed, out_w, channels)
     columns = scratch("columns", windows.shape, padded.dtype)
@@ -101,7 +108,7 @@ def gradients(
     size, groups = m + 2, out_h // m
     # Along a line, each input pixel collects from the three windows that held it: again a convolution, of the
     # gradient within a rim of two zeros on either side, with the kernel's line turned round.
-    kernels = (mix_kernel @ weight.reshape(3, -1)).reshape(size, 3, channels, out_channels)
+    kernels = mixed_kernels(weight, m).reshape(size, 3, channels, out_channels)
     turned = kernels[:, ::-1].swapaxes(2, 3)  # (size, 3, O, C)
     turned = np.ascontiguousarray(turned).reshape(size, 3 * out_channels, channels)
     few = spread.shape[1]
@@ -130,14 +137,14 @@ def gradients(
 def spread_shape(padded: Array, weight: Array, m: int) -> tuple[int, ...]:
     """Of what ``gradients`` needs to spread out a gradient with its rims of zeros."""
     _, height, width, _ = padded.shape
-    return m + 2, _few(padded, weight, m), (height - 2) // m, (width + 2) * weight.shape[3]
+    return m + 2, _few(padded, weight.shape[3], m), (height - 2) // m, (width + 2) * weight.shape[3]
 
 
-def _few(padded: Array, weight: Array, m: int) -> int:
+def _few(padded: Array, out_channels: int, m: int) -> int:
     """How many pictures to take at once."""
-    n, height, width, _ = padded.shape
+    n, height, width, channels = padded.shape
     rows = (height - 2) // m * width  # that one picture makes for each matrix product
-    return max(1, min(n, _MULTIPLICATIONS // (rows * weight[0].size)))
+    return max(1, min(n, _MULTIPLICATIONS // (rows * 3 * channels * out_channels)))
 
 
 def _parts(n: int, few: int) -> Iterator[tuple[slice, tuple[slice, slice]]]:

@@ -1,0 +1,1 @@
+"""Measurements of this project beside the programs that people would use instead, on the same machine."""

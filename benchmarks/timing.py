@@ -1,0 +1,92 @@
+"""Times things in turn, so that a busy machine or a hot processor is unfair to all of them alike."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+Contender = Callable[[int], list[float]]  # does its thing so many times and says how many seconds each took
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: median milliseconds of ours and of the fastest of the peer's ways."""
+
+    what: str
+    against: str
+    ours_ms: float
+    peer_ms: float
+    limit: float  #: what the ratio should not exceed
+
+    @property
+    def ratio(self) -> float:
+        return self.ours_ms / self.peer_ms
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "ratio": self.ratio}
+
+
+def race(contenders: Mapping[str, Contender], *, rounds: int, times: int) -> dict[str, float]:
+    """Median milliseconds of each contender over ``rounds`` turns of ``times`` each, after one to warm up."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(rounds + 1):
+        for name, contender in contenders.items():
+            taken = contender(times)
+            if turn > 0:
+                seconds[name] += taken
+    return {name: 1000 * statistics.median(taken) for name, taken in seconds.items()}
+
+
+def repeated(function: Callable[[], object]) -> Contender:
+    """A contender that calls ``function``."""
+
+    def contender(times: int) -> list[float]:
+        taken = []
+        for _ in range(times):
+            start = time.perf_counter()
+            function()
+            taken.append(time.perf_counter() - start)
+        return taken
+
+    return contender
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as Markdown."""
+    lines = ["| what | against | ours ms | theirs ms | ratio | at most |", "| --- " * 6 + "|"]
+    for row in rows:
+        lines.append(
+            f"| {row.what} | {row.against} | {row.ours_ms:.4g} | {row.peer_ms:.4g} "
+            f"| {row.ratio:.2f} | {row.limit:g} |"
+        )
+    return "\n".join(lines)
+
+
+def circumstances(*packages: str) -> dict[str, Any]:
+    """Machine, versions and date, without which no time means anything."""
+    from threadpoolctl import threadpool_info  # comes with scikit-learn
+
+    kernels = {pool["architecture"] for pool in threadpool_info() if pool["internal_api"] == "openblas"}
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "load_at_start": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "openblas_kernels": ", ".join(sorted(kernels)),  # OPENBLAS_CORETYPE chooses others
+        **{package: metadata.version(package) for package in ("numpy", *packages)},
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()

@@ -1,0 +1,190 @@
+"""How fast networks learn and answer here, beside PyTorch, ONNX Runtime and scikit-learn.
+
+    pip install '.[bench]'
+    python -m benchmarks.training [--json FILE] [--rounds 5]
+
+Each time is a median over several rounds in which all take turns, warm, with equally many threads. For a
+training step PyTorch may choose the fastest of contiguous and channels-last pictures and of fused and foreach
+Adam. The pictures are random numbers: how long a step takes does not depend on what is in them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from benchmarks.peers import as_torch_pictures, in_onnx_runtime, in_pytorch
+from benchmarks.timing import Contender, Row, circumstances, race, repeated, table
+from mnistweb.nn.blas import blas_threads
+from mnistweb.nn.losses import softmax_cross_entropy
+from mnistweb.nn.model import Sequential
+from mnistweb.nn.optimizers import Adam
+from mnistweb.nn.step import TrainingStep
+from mnistweb.nn.training import ArrayBatches, fit
+from mnistweb.recipes import load_recipe
+from mnistweb.recipes.architecture import build_model
+
+BATCH_SIZE = 128
+LEARNING_RATE = 1e-3
+
+
+def main() -> None:
+    """Measure, print the table, write JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path, help="write circumstances and rows to this file")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
+    arguments = parser.parse_args()
+    facts = circumstances("torch", "onnxruntime", "scikit-learn")
+    print(", ".join(f"{name} {value}" for name, value in facts.items()))
+    rows = measure(arguments.rounds)
+    print(table(rows))
+    if arguments.json:
+        content = {"circumstances": facts, "rows": [row.as_dict() for row in rows]}
+        arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def measure(rounds: int) -> list[Row]:
+    """All rows of the table."""
+    convnet, perceptron = network("convnet"), network("mlp-128-64")
+    return [
+        training_step("convnet", threads=2, limit=0.9, rounds=rounds),
+        training_step("convnet", threads=1, limit=1.2, rounds=rounds),
+        training_step("mlp-256-128", threads=2, limit=0.7, rounds=rounds),
+        training_epoch(rounds),
+        *answers("mlp-128-64", perceptron, 1, threads=1, limits={"ONNX Runtime": 1.0}, rounds=rounds),
+        *answers(
+            "convnet", convnet, 1, threads=1, limits={"ONNX Runtime": 1.5, "PyTorch": 0.4}, rounds=rounds
+        ),
+        *answers("convnet", convnet, 1000, threads=2, limits={"ONNX Runtime": 2.0}, rounds=rounds),
+    ]
+
+
+def network(recipe: str) -> Sequential:
+    """A recipe's network, untrained."""
+    return build_model(load_recipe(recipe).architecture, 10, np.random.default_rng(1))
+
+
+def training_step(recipe: str, *, threads: int, limit: float, rounds: int) -> Row:
+    """Forward, loss, backward and Adam on one batch."""
+    rng = np.random.default_rng(2)
+    pictures = rng.random((BATCH_SIZE, 28, 28, 1), dtype=np.float32)
+    labels = rng.integers(0, 10, BATCH_SIZE)
+    step = TrainingStep(network(recipe), softmax_cross_entropy, Adam(), threads=threads)
+
+    def ours(times: int) -> list[float]:
+        with step:
+            return repeated(lambda: step(pictures, labels, LEARNING_RATE))(times)
+
+    contenders: dict[str, Contender] = {"ours": ours}
+    layouts = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
+    for (layout, memory_format), adam in product(layouts.items(), ("fused", "foreach")):
+        twin = in_pytorch(network(recipe)).train()
+        twin = twin.to(memory_format=memory_format)  # type: ignore[call-overload]
+        is_fused = adam == "fused"
+        optimizer = torch.optim.Adam(
+            twin.parameters(), lr=LEARNING_RATE, fused=is_fused, foreach=not is_fused
+        )
+        inputs = as_torch_pictures(pictures).contiguous(memory_format=memory_format)
+        contenders[f"PyTorch, {layout}, {adam} Adam"] = _torch_steps(
+            twin, optimizer, inputs, torch.from_numpy(labels), threads
+        )
+    medians = race(contenders, rounds=rounds, times=20)
+    best = min((name for name in medians if name != "ours"), key=medians.__getitem__)
+    what = f"training step of {recipe}, batch {BATCH_SIZE}, {threads} thread{'s' * (threads > 1)}"
+    return Row(what, best, medians["ours"], medians[best], limit)
+
+
+def _torch_steps(
+    twin: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    inputs: torch.Tensor,
+    labels: torch.Tensor,
+    threads: int,
+) -> Contender:
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(twin(inputs), labels).backward()
+        optimizer.step()
+
+    def contender(times: int) -> list[float]:
+        torch.set_num_threads(threads)
+        return repeated(step)(times)
+
+    return contender
+
+
+def training_epoch(rounds: int) -> Row:
+    """One epoch over 60,000 pictures, with everything around the steps."""
+    rng = np.random.default_rng(3)
+    pictures = rng.random((60_000, 28, 28, 1), dtype=np.float32)
+    labels = rng.integers(0, 10, len(pictures))
+    batches = ArrayBatches(pictures, labels, BATCH_SIZE, seed=0)
+    rows = pictures.reshape(len(pictures), -1)
+
+    def ours() -> None:
+        fit(
+            network("mlp-128-64"),
+            batches,
+            optimizer=Adam(),
+            schedule=lambda step: LEARNING_RATE,
+            epochs=1,
+            seed=0,
+            threads=2,
+        )
+
+    def scikit_learn() -> None:
+        classifier = MLPClassifier((128, 64), batch_size=BATCH_SIZE, max_iter=1, random_state=0)
+        with warnings.catch_warnings(), blas_threads(2):
+            warnings.simplefilter("ignore", ConvergenceWarning)  # one epoch is what we want
+            classifier.fit(rows, labels)
+
+    contenders = {"ours": repeated(ours), "scikit-learn": repeated(scikit_learn)}
+    medians = race(contenders, rounds=min(rounds, 3), times=1)
+    what = "training epoch of mlp-128-64 on 60,000 pictures, 2 threads"
+    return Row(what, "scikit-learn MLPClassifier", medians["ours"], medians["scikit-learn"], 0.5)
+
+
+def answers(
+    name: str, model: Sequential, count: int, *, threads: int, limits: dict[str, float], rounds: int
+) -> list[Row]:
+    """The logits of so many pictures at once."""
+    pictures = np.random.default_rng(4).random((count, 28, 28, 1), dtype=np.float32)
+    folded, twin = model.folded(), in_pytorch(model).eval()
+    session, inputs = in_onnx_runtime(model, threads=threads), as_torch_pictures(pictures)
+
+    def ours() -> np.ndarray:
+        if count == 1:
+            return folded.forward(pictures)
+        return folded.forward_in_batches(pictures, batch_size=50, threads=threads)
+
+    def onnx_runtime() -> np.ndarray:
+        logits: np.ndarray = session.run(["logits"], {"input": pictures})[0]
+        return logits
+
+    def pytorch() -> np.ndarray:
+        torch.set_num_threads(threads)
+        with torch.inference_mode():
+            return twin(inputs).numpy()
+
+    for peer in (onnx_runtime, pytorch):
+        np.testing.assert_allclose(ours(), peer(), atol=1e-4)  # or else the race is unfair
+    functions = {"ours": ours, "ONNX Runtime": onnx_runtime, "PyTorch": pytorch}
+    contenders = {name: repeated(function) for name, function in functions.items()}
+    with blas_threads(1):
+        medians = race(contenders, rounds=rounds, times=200 if count == 1 else 5)
+    what = f"{count:,} picture{'s' * (count > 1)} through {name}, {threads} thread{'s' * (threads > 1)}"
+    return [Row(what, peer, medians["ours"], medians[peer], limit) for peer, limit in limits.items()]
+
+
+if __name__ == "__main__":
+    main()
