@@ -137,10 +137,10 @@ def _plain_and_reduced(image: Image.Image) -> Image.Image:
     """The picture in one of the four plain modes, reduced when it is large, a band of rows at a time."""
     factor = max(1, max(image.size) // REDUCED_SIDE)
     if factor == 1:
-        return _plain(image)
+        return plain(image)
     rows = max(1, _BAND // (image.width * factor)) * factor
     bands = [
-        _plain(image.crop((0, top, image.width, min(top + rows, image.height)))).reduce(factor)
+        plain(image.crop((0, top, image.width, min(top + rows, image.height)))).reduce(factor)
         for top in range(0, image.height, rows)
     ]
     whole = Image.new(bands[0].mode, (bands[0].width, sum(band.height for band in bands)))
@@ -151,15 +151,17 @@ def _plain_and_reduced(image: Image.Image) -> Image.Image:
     return whole
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """The picture as L, LA, RGB or RGBA."""
+def plain(image: Image.Image) -> Image.Image:
+    """A copy of the picture as L, LA, RGB or RGBA, 8 bits a channel, see-through where the picture is."""
     if image.mode.startswith("I"):
         return _from_16_bit_grey(image)
     if "transparency" in image.info:  # one colour, or some of the palette's, is see-through
         return image.convert("RGBA")
     if image.mode in ("L", "LA", "RGB", "RGBA"):
         return image.crop((0, 0, *image.size))  # a copy that has let go of the file
-    return image.convert({"1": "L"}.get(image.mode, "RGB"))
+    if image.mode in ("1", "F"):
+        return image.convert("L")
+    return image.convert("RGBA" if image.mode.endswith(("A", "a")) else "RGB")
 
 
 def _from_16_bit_grey(image: Image.Image) -> Image.Image:

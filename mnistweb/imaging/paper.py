@@ -46,7 +46,7 @@ def grey_of(picture: Image.Image) -> Plane:
     bright as the green board behind it, and yellow ink nearly as bright as white paper.
     """
     if picture.mode == "L":
-        return np.asarray(picture, np.float32) / 255
+        return np.asarray(picture, np.float32) / np.float32(255)
     factor = max(1, max(picture.size) // _COARSE_SIDE)
     small = np.asarray(picture.reduce(factor), np.float32)
     weights = np.array((0.299, 0.587, 0.114))  # ITU-R BT.601, as Pillow weighs them

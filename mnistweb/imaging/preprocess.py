@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnistweb.imaging.components import connected_components
-from mnistweb.imaging.decode import MIN_SIDE
+from mnistweb.imaging.decode import MIN_SIDE, plain
 from mnistweb.imaging.errors import BlankImageError, ImageError, ImageTooSmallError
 from mnistweb.imaging.filters import Plane, dilated
 from mnistweb.imaging.lines import without_lines
@@ -137,7 +137,7 @@ def _ink_box(ink: NDArray) -> tuple[slice, slice]:
 def _on_white_paper(image: Image.Image) -> Image.Image:
     """The picture reduced to the working size, of mode L or RGB, with white where it is see-through."""
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
-        image = image.convert("RGBA" if "transparency" in image.info or "A" in image.mode else "RGB")
+        image = plain(image)
     if max(image.size) > WORKING_SIDE:
         scale = WORKING_SIDE / max(image.size)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))

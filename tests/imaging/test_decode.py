@@ -25,6 +25,7 @@ from tests.imaging.pictures import (
     drawn_seven,
     jpeg,
     png,
+    png_chunk,
     png_header,
     png_of_chunks,
     with_chunk_before_data,
@@ -220,6 +221,30 @@ def test_texts_and_colour_profiles_of_an_honest_size_are_ignored():
     data = with_chunk_before_data(png(SEVEN), b"zTXt", b"Title\0\0" + zlib.compress(b"a seven"))
     data = with_chunk_before_data(data, b"iTXt", b"Title\0\0\0en\0\0plain")
     assert np.array_equal(grey(decode_image(data)), SEVEN)
+
+
+def test_pictures_that_claim_no_size_are_broken():
+    for width, height in ((0, 16), (16, 0)):
+        with pytest.raises(BrokenImageError, match=f"{width}x{height}"):
+            decode_image(png_of_chunks(png_header(width, height), (b"IDAT", b""), (b"IEND", b"")))
+        data = bytearray(jpeg(SEVEN))
+        frame = data.index(b"\xff\xc0")
+        data[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
+        with pytest.raises(BrokenImageError, match=f"{width}x{height}"):
+            decode_image(bytes(data))
+
+
+def test_a_jpeg_whose_frame_header_is_too_short_is_broken():
+    with pytest.raises(BrokenImageError, match="no frame header"):
+        decode_image(b"\xff\xd8\xff\xc0\0\x04\x08\0\xff\xda\0\x02rest")
+
+
+def test_endless_chains_of_empty_pieces_are_broken():
+    chunks = png_of_chunks(png_header(16, 16)) + png_chunk(b"tEXt", b"") * 60_000
+    with pytest.raises(BrokenImageError, match="more than 50,000 chunks"):
+        decode_image(chunks)
+    with pytest.raises(BrokenImageError, match="more than 50,000 segments"):
+        decode_image(b"\xff\xd8" + b"\xff\xfe\0\x02" * 60_000)
 
 
 def test_a_script_after_the_end_is_ignored():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image
+from PIL import Image, ImageCms
 
 from mnistweb.imaging.decode import decode_image
 from mnistweb.imaging.errors import BlankImageError, ImageError, ImageTooSmallError
@@ -107,8 +107,21 @@ def test_a_see_through_background_gives_the_same_digit():
 
 
 def test_every_mode_of_pillow_gives_the_same_digit():
-    for mode in ("L", "RGB", "RGBA", "LA", "P", "CMYK", "YCbCr", "HSV"):
-        assert difference(Image.fromarray(SEVEN).convert("RGB").convert(mode)) < 0.005, mode
+    for mode in ("L", "RGB", "RGBA", "LA", "P", "CMYK", "YCbCr", "HSV", "LAB", "RGBX", "F"):
+        assert difference(in_mode(mode)) < 0.005, mode
+    sixteen_bits = Image.fromarray(SEVEN.astype(np.uint16) * 257)
+    assert sixteen_bits.mode == "I;16"
+    assert difference(sixteen_bits) < 0.001
+
+
+def in_mode(mode: str) -> Image.Image:
+    picture = Image.fromarray(SEVEN).convert("RGB")
+    if mode == "LAB":
+        to_lab = ImageCms.buildTransform(
+            ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+        )
+        return ImageCms.applyTransform(picture, to_lab)
+    return picture.convert("L").convert("F") if mode == "F" else picture.convert(mode)
 
 
 def test_arrays_of_bytes_and_of_floats_give_the_same_digit():
