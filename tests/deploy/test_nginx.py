@@ -126,14 +126,22 @@ class Load:
             time.sleep(0.01)
 
 
-def test_killed_workers_lose_no_request(front: int, replicas: list[LiveServer], seven: bytes) -> None:
-    """The guard is proxy_next_upstream with non_idempotent."""
+def test_killed_workers_lose_no_request_that_was_not_half_answered(
+    front: int, replicas: list[LiveServer], seven: bytes
+) -> None:
+    """The guard is proxy_next_upstream with non_idempotent; without it every kill is a series of 502.
+
+    An answer whose headers had left the worker when it was killed cannot be asked for again by nginx.
+    """
+    kills = (replicas[0], replicas[1], replicas[0])
     with Load(front, seven) as load:
-        for replica in (replicas[0], replicas[1], replicas[0]):
+        for replica in kills:
             load.wait_for(more=40)
             os.kill(replica.workers()[0], signal.SIGKILL)
         load.wait_for(more=40)
-    assert load.failures == []
+    half_answered = [each for each in load.failures if each.startswith("IncompleteRead(0 bytes read")]
+    assert load.failures == half_answered
+    assert len(half_answered) <= len(kills)
     assert load.answered >= 160
 
 
