@@ -87,7 +87,7 @@ def app() -> Flask:
 def test_the_table_of_settings_is_that_of_the_program() -> None:
     text = (CHECKOUT / "docs" / "configuration.md").read_text()
     table = [f"| `{each.name}` | `{json.dumps(each.default)}` | {each.sentence} |" for each in SETTINGS]
-    documented = [line for line in text.splitlines() if re.match(r"\| `[A-Z_]+` \|", line)]
+    documented = [line for line in text.splitlines() if re.match(r"\| `(?!MNISTWEB_)[A-Z_]+` \|", line)]
     assert documented == table
 
 

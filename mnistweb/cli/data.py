@@ -75,7 +75,9 @@ def fetch(names: tuple[str, ...], source: Path | None, folder: Path | None) -> N
 
 @data.command()
 @click.argument("source", metavar="[NAME|PATH]", default="mnist")
-@click.option("--split", type=click.Choice([*SPLITS, "both"]), default="both", show_default=True)
+@click.option(
+    "--split", type=click.Choice([*SPLITS, "both"]), default="both", help="Which part.", show_default=True
+)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
