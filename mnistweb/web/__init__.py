@@ -12,6 +12,7 @@ from mnistweb.config import load_settings
 from mnistweb.resources import instance_folder, resource_folder
 from mnistweb.web import (
     debug_image,
+    docs,
     health,
     inference_protocol,
     metrics,
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     models.blueprint,
     metrics.blueprint,
     openapi.blueprint,
+    docs.blueprint,
     inference_protocol.blueprint,
 )
 

@@ -18,7 +18,8 @@ from mnistweb.web.errors import TITLES
 from tests.web.conftest import post_json
 
 # Routes for people, which are no part of the API: pages and what they load.
-PAGES = {"/", "/paint-screen", "/upload", "/static/<path:filename>"}
+PAGES = {"/", "/paint-screen", "/upload", "/learn", "/learn/<page>"}
+PAGES |= {"/docs", "/docs/<name>", "/static/<path:filename>"}
 
 
 @pytest.fixture(scope="module")
