@@ -17,7 +17,7 @@ _BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def real_data_dir() -> Path:
-    """The folder with the real MNIST and pen-stroke files; CI fails without it, elsewhere the test is skipped."""
+    """The folder with the real MNIST and pen-stroke files. CI fails without it; others skip the test."""
     folder = Path(os.environ.get("MNISTWEB_DATA_DIR", _BESIDE_THE_CHECKOUT))
     if folder.is_dir():
         return folder

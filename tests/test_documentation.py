@@ -26,7 +26,7 @@ DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
 
 def shell_lines(text: str) -> list[str]:
-    """The command lines in the fenced ``console``/``sh`` blocks and the indented ones that begin with a command."""
+    """The command lines in the fenced ``sh``, ``console`` and ``bash`` blocks."""
     lines: list[str] = []
     for block in re.findall(r"```(?:sh|console|bash)\n(.*?)```", text, flags=re.DOTALL):
         joined = block.replace("\\\n", " ")
