@@ -12,9 +12,7 @@ from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.initializers import initialize
 from mnistweb.nn.layers import Array, Layer, Shape
 from mnistweb.nn.memory import scratch
-
-# Pictures are worked on a few at a time, so that their columns stay in a processor core's own cache.
-_CHUNK_BYTES = 1 << 20
+from mnistweb.nn.windows import few_at_once, line_windows, parts, window_counts
 
 # With fewer channels than this, a line of k pixels is too short to be copied or multiplied fast.
 _MANY_CHANNELS = 8
@@ -124,14 +122,14 @@ class Conv2D(Layer):
         _, out_h, out_w, out_channels = grad_output.shape
         turned = self.params["weight"][:, ::-1].swapaxes(2, 3)  # (k, k, O, C)
         turned = np.ascontiguousarray(turned).reshape(k, k * out_channels, channels)
-        few = _few(n, out_h * width * k * out_channels * grad_output.itemsize)
+        few = few_at_once(n, out_h * width * k * out_channels * grad_output.itemsize)
         # Along a line, an input pixel collects from the windows that held it: again a convolution, of the
         # gradient spread out by the stride and padded by k - 1, with the kernel's line turned round.
         spread = self.reuse("spread", (few, out_h, width + k - 1, out_channels), grad_output.dtype)
-        windows = _line_windows(spread, 1, k)  # (few, out_h, width, 1, k * O)
+        windows = line_windows(spread, 1, k)  # (few, out_h, width, 1, k * O)
         columns = scratch("columns", windows.shape, windows.dtype)
         collected = scratch("collected", (few, out_h, width, channels), windows.dtype)
-        for part in _parts(n, few):
+        for part in parts(n, few):
             size = part.stop - part.start
             spread[:size, :, k - 1 : k - 1 + out_w * stride : stride] = grad_output[part]
             np.copyto(columns[:size], windows[:size])
@@ -171,14 +169,14 @@ class Conv2D(Layer):
         The matrix is used again: it holds until the next step.
         """
         k, channels = self.kernel_size, self.in_channels
-        windows = _line_windows(padded, k, k, self.stride)  # (N, out_h, out_w, k, k * C)
-        few = _few(len(padded), windows[:1].size * windows.itemsize)
+        windows = line_windows(padded, k, k, self.stride)  # (N, out_h, out_w, k, k * C)
+        few = few_at_once(len(padded), windows[:1].size * windows.itemsize)
         shape = (few, *windows.shape[1:])
         if channels < _MANY_CHANNELS:  # the lines of a window are short then: rather copy along the picture's
             columns = scratch("columns", (*shape[3:], *shape[:3]), windows.dtype).transpose(2, 3, 4, 0, 1)
         else:
             columns = scratch("columns", shape, windows.dtype)
-        for part in _parts(len(padded), few):
+        for part in parts(len(padded), few):
             filled = columns[: part.stop - part.start]
             np.copyto(filled, windows[part])
             yield part, filled.reshape(-1, k * k * channels)
@@ -208,48 +206,6 @@ class Conv2D(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any], rng: np.random.Generator) -> Self:
         return cls(**config, rng=rng)
-
-
-def window_counts(
-    layer: str, input_shape: Shape, size: int, stride: int, padding: int = 0
-) -> tuple[int, int]:
-    """How many windows of ``size`` fit down and across a picture (H, W, C); ShapeError when not one does."""
-    height, width = (side + 2 * padding for side in input_shape[:2])
-    if min(height, width) < size:
-        raise ShapeError(
-            f"{layer} has windows of {size}x{size}, but its inputs are only "
-            f"{input_shape[0]}x{input_shape[1]} with padding {padding}; use a smaller window"
-        )
-    return (height - size) // stride + 1, (width - size) // stride + 1
-
-
-def _line_windows(pictures: Array, lines: int, k: int, stride: int = 1) -> Array:
-    """Windows of ``lines`` x ``k`` pixels of contiguous pictures (N, H, W, C), as a view.
-
-    In NHWC the k pixels of a window's line, with all their channels, lie side by side in memory, so the view
-    has shape (N, out_h, out_w, lines, k * C), and copying it copies long runs.
-    """
-    n, height, width, channels = pictures.shape
-    # Counted here, not taken from pictures.strides: NumPy leaves the stride of an axis of length 1 arbitrary.
-    by_channel = pictures.itemsize
-    by_pixel = channels * by_channel
-    by_line = width * by_pixel
-    by_picture = height * by_line
-    return np.ndarray(
-        (n, (height - lines) // stride + 1, (width - k) // stride + 1, lines, k * channels),
-        pictures.dtype,
-        pictures,
-        strides=(by_picture, by_line * stride, by_pixel * stride, by_line, by_channel),
-    )
-
-
-def _few(n: int, bytes_each: int) -> int:
-    return max(1, min(n, _CHUNK_BYTES // bytes_each))
-
-
-def _parts(n: int, few: int) -> Iterator[slice]:
-    for start in range(0, n, few):
-        yield slice(start, min(start + few, n))
 
 
 def _as_rows(pixels: Array) -> Array:

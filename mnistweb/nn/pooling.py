@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mnistweb.nn.convolution import window_counts
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Layer, Shape
+from mnistweb.nn.windows import window_counts
 
 
 class _WindowPool(Layer):
