@@ -55,24 +55,31 @@ def rendered(
     chunks = np.array_split(np.arange(count), max(1, -(-count // _CHUNK)))
     progress.begin(f"drawing {title}", len(chunks))
     try:
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(_PROCESSES, spawn, _remember, (draw, arguments)) as pool:
-            futures = [pool.submit(_draw, chunk) for chunk in chunks]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    progress.advance()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        parts = _in_processes(draw, arguments, chunks, progress)
     finally:
         progress.end()
-    parts = [future.result() for future in futures]
     images, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
     buffer = io.BytesIO()
     np.savez_compressed(buffer, images=images, labels=labels)
     write_atomically(path, buffer.getvalue())
     return images, labels
+
+
+def _in_processes(
+    draw: Draw, arguments: Sequence[Any], chunks: Sequence[np.ndarray], progress: Progress
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What `draw` makes of each chunk of numbers, in their order."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(_PROCESSES, spawn, _remember, (draw, arguments)) as pool:
+        futures = [pool.submit(_draw, chunk) for chunk in chunks]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                progress.advance()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
 
 
 _remembered: dict[str, Any] = {}

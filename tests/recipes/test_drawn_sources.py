@@ -163,7 +163,17 @@ def test_pictures_are_drawn_by_other_processes_once_and_kept(tmp_path, monkeypat
     assert progress.began == 1
 
 
-def test_a_broken_file_of_kept_pictures_is_drawn_again(tmp_path):
+@pytest.fixture
+def one_process(monkeypatch):
+    """Draw here; starting other processes takes seconds."""
+
+    def draw_here(draw, arguments, chunks, progress):
+        return [draw(chunk, *arguments) for chunk in chunks]
+
+    monkeypatch.setattr(renderings, "_in_processes", draw_here)
+
+
+def test_a_broken_file_of_kept_pictures_is_drawn_again(tmp_path, one_process):
     rendered("test shades", shade, 3, [7], key="k", folder=tmp_path, progress=Progress())
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:100])
@@ -171,7 +181,7 @@ def test_a_broken_file_of_kept_pictures_is_drawn_again(tmp_path):
     assert images[:, 0, 0].tolist() == [7, 8, 9]
 
 
-def test_other_settings_are_kept_apart(tmp_path):
+def test_other_settings_are_kept_apart(tmp_path, one_process):
     for key in ("one", "two"):
         rendered("test shades", shade, 2, [7], key=key, folder=tmp_path, progress=Progress())
     assert len(list(tmp_path.iterdir())) == 2
