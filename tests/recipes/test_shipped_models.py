@@ -1,0 +1,69 @@
+"""The weights that ship: each is what its recipe makes, and reads what its recipe promises."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnistweb.data import load_dataset
+from mnistweb.inference import DigitClassifier
+from mnistweb.recipes.files import load_recipe
+from mnistweb.recipes.sources import load_drawings
+from mnistweb.resources import shipped_weights_folder
+
+# The least share of MNIST's 10,000 test images, and of held-out writers' drawings, that each reads right.
+PROMISED = {
+    "mlp-64": (0.973, 0.97),
+    "mlp-128": (0.982, 0.98),
+    "mlp-128-64": (0.984, 0.98),
+    "mlp-256-128": (0.988, 0.985),
+    "convnet": (0.997, 0.992),
+}
+
+
+def classifier_of(name: str) -> DigitClassifier:
+    return DigitClassifier.load(shipped_weights_folder() / f"{name}.pkl")
+
+
+def test_these_models_ship_and_no_others() -> None:
+    assert {path.stem for path in shipped_weights_folder().glob("*.pkl")} == set(PROMISED)
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_shipped_model_was_made_by_the_recipe_of_its_name(name: str) -> None:
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: plain(each) for key, each in value.items()}
+        return list(value) if isinstance(value, tuple) else value
+
+    recorded = classifier_of(name).saved.training
+    assert plain(recorded["recipe"]) == plain(dataclasses.asdict(load_recipe(name)))
+    assert recorded["seed"] == load_recipe(name).training.seed
+
+
+@pytest.mark.parametrize(("name", "promised"), PROMISED.items())
+def test_a_shipped_model_reads_what_is_promised(
+    name: str, promised: tuple[float, float], real_data_dir: Path, tmp_path: Path
+) -> None:
+    classifier = classifier_of(name)
+    test = load_dataset("mnist", "test", data_dir=real_data_dir, cache_dir=tmp_path)
+    for images, labels, least in (
+        (test.images, test.labels, promised[0]),
+        (*drawings(real_data_dir), promised[1]),
+    ):
+        answers = [classifier.probabilities(part).argmax(axis=1) for part in np.array_split(images, 40)]
+        assert np.mean(np.concatenate(answers) == labels) >= least
+
+
+_drawings: dict[Path, tuple[np.ndarray, np.ndarray]] = {}
+
+
+def drawings(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Drawing them takes seconds, so they are drawn once."""
+    if folder not in _drawings:
+        dataset = load_drawings(data_dir=folder)
+        _drawings[folder] = dataset.images, dataset.labels
+    return _drawings[folder]
