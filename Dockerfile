@@ -14,6 +14,7 @@ COPY mnistweb mnistweb
 COPY templates templates
 COPY static static
 COPY instance instance
+COPY docs/maths docs/maths
 RUN pip install --no-deps .
 
 FROM build AS development

@@ -10,13 +10,17 @@ _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
 
 
-def resource_folder(name: str) -> Path:
-    """The folder ``templates``, ``static`` or ``instance`` as shipped.
+# Where a checkout has a folder, if not beside the package under its own name.
+_IN_CHECKOUT = {"maths": "docs/maths"}
 
-    An installed package carries the three inside itself; a checkout has them beside the package.
+
+def resource_folder(name: str) -> Path:
+    """The folder ``templates``, ``static``, ``instance`` or ``maths`` as shipped.
+
+    An installed package carries the four inside itself; a checkout has them beside the package.
     """
     installed = _PACKAGE / name
-    return installed if installed.is_dir() else _CHECKOUT / name
+    return installed if installed.is_dir() else _CHECKOUT / _IN_CHECKOUT.get(name, name)
 
 
 def shipped_weights_folder() -> Path:

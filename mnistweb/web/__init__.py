@@ -15,6 +15,7 @@ from mnistweb.web import (
     docs,
     health,
     inference_protocol,
+    learn,
     metrics,
     models,
     openapi,
@@ -44,6 +45,7 @@ BLUEPRINTS = (
     openapi.blueprint,
     docs.blueprint,
     inference_protocol.blueprint,
+    learn.blueprint,
 )
 
 
