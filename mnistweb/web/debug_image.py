@@ -30,6 +30,7 @@ def saved_images_folder() -> Path:
 
 
 @blueprint.get("/debug-image")
+@describes("text/html")
 def page() -> str:
     """The page for people: drop a picture, see every step."""
     return render_template(

@@ -35,7 +35,8 @@ Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., Any])
 
 _FILE: Schema = {"type": "string", "format": "binary", "description": "A PNG or JPEG file."}
-_MODEL_FIELD: Schema = {"type": "string", "description": "The name of a loaded model."}
+# Of no type: the fields of a form are text, whatever a client had in mind.
+_MODEL_FIELD: Schema = {"description": "The name of a loaded model."}
 ONE_PICTURE: Mapping[str, Schema] = {
     "multipart/form-data": {
         "type": "object",

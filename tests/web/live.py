@@ -62,7 +62,11 @@ class LiveServer:
                 stdout=log,
                 stderr=log,
             )
-        self.wait_until_up()
+        try:
+            self.wait_until_up()
+        except RuntimeError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,13 +82,13 @@ class LiveServer:
     def log(self) -> str:
         return self.log_path.read_text()
 
-    def wait_until_up(self, seconds: float = 60) -> None:
+    def wait_until_up(self, seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log}")
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health-check", timeout=2):
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health-check", timeout=30):
                     return
             except OSError:
                 time.sleep(0.05)
