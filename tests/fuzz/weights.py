@@ -16,7 +16,6 @@ import hashlib
 import json
 import pickle
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from mnistweb.weights import SavedModel, WeightsError, read_pickle
 from mnistweb.weights.importers import ImportOptions, import_bytes
 from mnistweb.weights.own_formats import json_bytes, npz_bytes, safetensors_bytes
 from mnistweb.weights.saved_model import model_bytes, parse_model
+from tests.fuzz.memory import forget_peak, peak_mb, resident_mb
 from tests.weights import pickles, written_by_numpy_1
 from tests.weights.hostile import archive, plain_npy, safetensors
 
@@ -267,11 +267,11 @@ def watch_this_process() -> None:
 
 def _batch_main(seed: int, count: int) -> None:
     watch_this_process()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resident_mb()
+    forget_peak()
     signal.alarm(SECONDS_A_MUTANT + count // 50)
     outcomes = run_batch(seed, count)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(json.dumps({"outcomes": outcomes, "grown_mb": grown}))
+    print(json.dumps({"outcomes": outcomes, "grown_mb": peak_mb() - before}))
 
 
 def main() -> None:
