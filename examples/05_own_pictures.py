@@ -4,7 +4,7 @@
 
 FOLDER/7/any-name.png is a seven, and so on; a dozen of each is a beginning. Photographs and drawings both go
 through the preprocessing that every picture of this program goes through. With ten labels, MODEL.pkl (by
-default own-pictures.pkl) is a weights file for `mnistweb predict --model` and for the server's instance folder.
+default own-pictures.pkl) is a weights file for `mnistweb predict --model` and for the instance folder.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The pages of docs/maths quote the code that runs, their examples come out as printed, and none is missing."""
+"""The pages of docs/maths quote the code that runs, their examples come out as printed, none is missing."""
 
 from __future__ import annotations
 
