@@ -1,4 +1,4 @@
-"""schemathesis, a client that others wrote, reads /openapi.json and looks for answers that are not as it says.
+"""schemathesis, a client that others wrote, reads /openapi.json and looks for answers unlike what it says.
 
 No 5xx, no status, content type or body that is not in the document, nothing accepted that its types forbid.
 The suite has time for a short run; a long one, of thousands of cases, is, while `mnistweb serve` runs:
