@@ -19,6 +19,13 @@ def left_of(mask: np.ndarray) -> np.ndarray:
     return parts.mask_of(parts_of_digit(parts, strong=mask))
 
 
+def moved_up(mask: np.ndarray, rows: int) -> np.ndarray:
+    """The mask as far as it stays within the picture."""
+    moved = np.zeros_like(mask)
+    moved[:-rows] = mask[rows:]
+    return moved
+
+
 def with_lines(mask: np.ndarray, angle: float = 0.0) -> np.ndarray:
     printed = Image.new("L", (400, 400))
     pen = ImageDraw.Draw(printed)
@@ -39,6 +46,7 @@ def test_squared_paper_is_taken_out_and_the_digit_stays():
 def test_a_drawn_bar_of_80_percent_of_the_canvas_is_no_printed_line():
     mask = np.zeros((200, 200), bool)
     mask[20:180, 97:103] = True
+    mask[:6, 20:40] = mask[-6:, 150:170] = True  # something else is at the edges
     assert np.array_equal(without_lines(mask), mask)
 
 
@@ -51,7 +59,7 @@ def test_specks_are_dropped_and_the_parts_of_a_digit_kept():
     two_strokes[70:74] = False  # the pen was lifted
     assert np.array_equal(left_of(two_strokes), two_strokes)
     specked = two_strokes.copy()
-    specked[5:8, 5:8] = specked[190:194, 60:65] = True
+    specked[5:8, 5:8] = specked[190:194, 60:65] = specked[150:159, 20:29] = True
     assert np.array_equal(left_of(specked), two_strokes)
 
 
@@ -72,8 +80,21 @@ def test_a_shadow_in_a_corner_and_a_table_at_the_side_are_dropped():
     assert np.array_equal(left_of(SEVEN | (x < 25)), SEVEN)
 
 
+def test_a_shadow_is_dropped_also_beside_a_digit_that_leaves_the_picture():
+    y, x = np.mgrid[:200, :200]
+    mask = moved_up(EIGHT, 43)
+    assert mask[0].any()
+    assert np.array_equal(left_of(mask | (x + y > 330)), mask)
+
+
+def test_writing_that_comes_in_from_beside_is_dropped():
+    beside = SEVEN.copy()
+    beside[100:106, 170:] = True
+    assert np.array_equal(left_of(beside), SEVEN)
+
+
 def test_a_digit_that_leaves_the_picture_is_kept():
-    mask = np.roll(SEVEN, -44, axis=0)
+    mask = moved_up(SEVEN, 46)
     assert mask[0].any()
     assert np.array_equal(left_of(mask), mask)
 
