@@ -20,6 +20,7 @@ from mnistweb.resources import resource_folder
 CONTENTS = "index"
 _LINK = re.compile(r"^- \[([^\]]+)\]\(([a-z0-9-]+)\.md\)", re.MULTILINE)
 _HEADING_OR_LINK = re.compile(rf"^## (.+)$|{_LINK.pattern}", re.MULTILINE)
+_FUNCTION = re.compile(r"\\(ln|cos|tanh) (?=[\w\\])")
 _SOURCE = re.compile(r"<!-- source: (\S+) (\S+) -->")
 
 
@@ -107,4 +108,5 @@ class _Renderer(mistune.HTMLRenderer):
 
 
 def _mathml(latex: str, display: str) -> str:
-    return latex2mathml.converter.convert(latex.strip(), display=display)
+    spaced = _FUNCTION.sub(r"\\\1\\,", latex.strip())  # the converter sets ln 10 as ln10
+    return latex2mathml.converter.convert(spaced, display=display)

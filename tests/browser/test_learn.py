@@ -1,4 +1,4 @@
-"""The lessons in a browser: formulas are drawn, a phone is wide enough, axe-core has nothing to complain of."""
+"""The lessons in a browser: formulas are drawn, a phone is wide enough, and axe-core finds nothing amiss."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from mnistweb.resources import resource_folder
-from mnistweb.web.lessons import lessons, render
+from mnistweb.web.lessons import _mathml, lessons, render
 from tests.web.conftest import problem
 
 NAMES = [lesson.name for lesson in lessons()]
@@ -103,3 +103,8 @@ def test_a_page_that_was_changed_is_rendered_anew(tmp_path: Path, monkeypatch: p
     page.write_text("# After")
     os.utime(page, ns=(1, 1))
     assert "After" in render("page", "/learn")
+
+
+def test_a_function_keeps_its_distance_from_what_it_is_of() -> None:
+    (formula,) = formulas(_mathml(r"\ln 10", "inline"))
+    assert [element.tag.removeprefix(MATHML) for element in formula[0]] == ["mi", "mspace", "mn"]
