@@ -55,8 +55,8 @@ def test_one_lesson_leads_to_the_next(new_page: NewPage, server: Server) -> None
 
 def test_a_printed_lesson_is_dark_on_light_without_navigation(new_page: NewPage, server: Server) -> None:
     page = new_page()
-    page.emulate_media(media="print", color_scheme="dark")
     page.goto(f"{server.url}/learn/dense")
+    page.emulate_media(media="print", color_scheme="dark")  # after loading: a new page may forget it
     expect(page.locator(".learn-all")).to_be_hidden()
     assert page.locator("math").first.evaluate("math => getComputedStyle(math).color") == "rgb(0, 0, 0)"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
