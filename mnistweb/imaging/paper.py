@@ -47,16 +47,16 @@ def grey_of(picture: Image.Image) -> Plane:
     """
     if picture.mode == "L":
         return np.asarray(picture, np.float32) / np.float32(255)
-    factor = max(1, max(picture.size) // _COARSE_SIDE)
-    small = np.asarray(picture.reduce(factor), np.float32)
-    weights = np.array((0.299, 0.587, 0.114))  # ITU-R BT.601, as Pillow weighs them
-    if np.ptp(small, axis=2).max() > 2:  # there is colour
-        across, down = np.diff(small, axis=1).reshape(-1, 3), np.diff(small, axis=0).reshape(-1, 3)
-        principal = np.linalg.eigh(across.T @ across + down.T @ down)[1][:, -1]
-        weights = principal * (1 if principal.sum() >= 0 else -1)
-        weights /= np.abs(weights).sum()
-    grey = np.asarray(picture) @ weights.astype(np.float32) - np.minimum(weights, 0).sum() * 255
-    return (grey / 255).astype(np.float32)
+    small = np.asarray(picture.reduce(max(1, max(picture.size) // _COARSE_SIDE)), np.float32)
+    if max(np.abs(small[:, :, 0] - small[:, :, other]).max() for other in (1, 2)) <= 2:  # there is no colour
+        return np.asarray(picture.convert("L"), np.float32) / np.float32(255)
+    across, down = np.diff(small, axis=1).reshape(-1, 3), np.diff(small, axis=0).reshape(-1, 3)
+    principal = np.linalg.eigh(across.T @ across + down.T @ down)[1][:, -1]
+    weights = principal * (1 if principal.sum() >= 0 else -1)
+    weights = (weights / np.abs(weights).sum()).astype(np.float32)
+    red, green, blue = (np.asarray(channel, np.float32) for channel in picture.split())
+    grey = weights[0] * red + weights[1] * green + weights[2] * blue - 255 * np.minimum(weights, 0).sum()
+    return grey / np.float32(255)
 
 
 def find_ink(grey: Plane) -> Ink:
@@ -80,11 +80,11 @@ def _clean_ink(grey: Plane) -> Ink | None:
     if min(-lowest, highest) > 0.25 * contrast:
         return None  # darker and lighter than the paper: shaded or framed
     amount = np.clip(difference * np.float32((-1 if dark else 1) / contrast), 0, 1)
-    faint, inked = amount > 0.02, amount > 0.15
-    if np.count_nonzero(faint) > 1.5 * np.count_nonzero(inked):
-        # Either the strokes' edges are soft, or there is noise or shade far from them.
-        edges = dilated(inked, round(0.08 * max(grey.shape)))
-        if np.count_nonzero(faint & ~edges) > 0.01 * grey.size:
+    faint, strong = amount > 0.02, amount > 0.5
+    if np.count_nonzero(faint) > 1.5 * np.count_nonzero(strong):
+        # Either the edges of strokes are soft, or there is noise or shade far from them.
+        near = dilated(strong, round(0.15 * max(grey.shape)))
+        if np.count_nonzero(faint & ~near) > 0.01 * grey.size:
             return None
     return Ink(amount, threshold=0.03, dark=dark, clean=True, evened=grey)
 

@@ -14,6 +14,7 @@ _LEAVING = 0.4  # of its own length: likewise
 _LEAST_EXTENT = 0.12  # of the main part's: shorter parts are specks
 _LEAST_AREA = 0.015  # likewise
 _SHEET_SHARE = 0.12  # of the picture that a sheet covers at least
+_SHEET_FILL = 0.43  # of its box, even when much is on it and it lies askew
 _LEAST_SIDE_WITH_SHEET = 48  # pixels; in smaller pictures a fat 8 is as rectangular as a sheet
 _SHEET_TURNS = np.radians(np.arange(-14, 15, 2))  # by which a sheet may lie askew
 
@@ -75,6 +76,8 @@ def find_sheet(parts: Components, chosen: NDArray[np.bool_]) -> tuple[int, int, 
         return None
     for index in np.flatnonzero(chosen & (parts.areas >= _SHEET_SHARE * parts.labels.size)).tolist():
         box = parts.box_of(index)
+        if parts.areas[index] < _SHEET_FILL * box.size:
+            continue
         first, last = box.argmax(axis=1), box.shape[1] - box[:, ::-1].argmax(axis=1)  # of each row
         upper, lower = box.argmax(axis=0), box.shape[0] - box[::-1].argmax(axis=0)  # of each column
         filled = min(int((last - first).sum()), int((lower - upper).sum()))

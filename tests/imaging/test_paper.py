@@ -50,12 +50,19 @@ def test_a_shadow_with_an_edge_across_the_digit_is_no_ink():
     assert np.abs(ink.amount - INK).mean() < 0.04
 
 
-def test_an_overexposed_photograph_is_not_taken_for_a_clean_drawing():
-    y, x = np.mgrid[:200, :200] / 100 - 1
-    light = 1.3 - 0.6 * (x**2 + y**2)
-    ink = find_ink(noisy((0.95 - 0.7 * INK) * light))
+@pytest.mark.parametrize("sigma", [0.0, 0.01])
+def test_an_overexposed_photograph_is_not_taken_for_a_clean_drawing(sigma):
+    x = np.linspace(0, 1, 200)[None, :]
+    light = np.clip(0.6 + x, 0, 1.05)  # more than half of the paper is clipped to white
+    ink = find_ink(noisy((0.98 - 0.7 * INK) * light, sigma))
     assert not ink.clean
     assert np.abs(ink.amount - INK).mean() < 0.04
+
+
+def test_ripples_that_smooth_scaling_leaves_are_not_taken_for_light():
+    small = Image.fromarray(SEVEN[40:164, 50:146]).resize((24, 31), Image.Resampling.BOX)
+    large = np.asarray(small.resize((240, 310), Image.Resampling.LANCZOS), np.float32) / 255
+    assert find_ink(large).clean
 
 
 @pytest.mark.parametrize(
