@@ -55,7 +55,7 @@ SEVERAL_PICTURES: Mapping[str, Schema] = {
 }
 
 # What any request may be answered, and what one with a body may be.
-_ALWAYS = (400, 500, 503)
+_ALWAYS = (400, 414, 431, 500, 503)
 _WITH_BODY = (411, 413, 415, 422)
 
 

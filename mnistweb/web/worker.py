@@ -1,21 +1,24 @@
 """gunicorn's threaded worker, made patient with the many and short with the few who hold everyone up.
 
-Three things are different. A connection takes a thread only once it has said something. A client that has not
+Four things are different. A connection takes a thread only once it has said something. A client that has not
 sent its request within the time limit, however slowly it drips, is cut off. And the application is told when
 a request is one too many, so that it can turn it away (`mnistweb/web/load.py`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from mnistweb.web.load import turn_away
+from mnistweb.web.unreadable import answer_to_unreadable, is_unreadable
 
 
 class PatientWorker(ThreadWorker):
@@ -52,6 +55,14 @@ class PatientWorker(ThreadWorker):
         """Read and answer one request, in a thread of its own."""
         turn_away(conn not in self._taken)
         return super().handle(conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """A request could not be read, or answering it failed outside of the application."""
+        if not is_unreadable(exc):
+            super().handle_error(req, client, addr, exc)
+            return
+        with contextlib.suppress(OSError):  # the client has gone
+            write_nonblock(client, answer_to_unreadable(exc, self.cfg))
 
     def finish_request(self, conn: TConn, fs: Any) -> None:
         """The request is answered, or given up."""

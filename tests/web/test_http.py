@@ -1,6 +1,7 @@
 """HTTP as strangers speak it, byte by byte over a real socket to a real `mnistweb serve`.
 
-gunicorn guards the framing; check_framing and read_body in mnistweb/web/body.py guard the length of bodies.
+Guards: gunicorn's parser for the framing, mnistweb/web/unreadable.py for how that is answered; check_framing
+and read_body in mnistweb/web/body.py for the length of bodies.
 """
 
 from __future__ import annotations
@@ -63,8 +64,29 @@ BAD_FRAMING = {
 @pytest.mark.parametrize("name", BAD_FRAMING)
 def test_ambiguous_or_broken_framing_is_400(server: LiveServer, name: str) -> None:
     answer = server.send(BAD_FRAMING[name], then_close=True)
-    assert answer.status == 400
+    check_problem(answer, 400, "broken_request")
     assert answer.headers["connection"] == "close"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"Transfer-Encoding: x", b"Expect: 200-maybe", b"SCRIPT_NAME: /elsewhere"],
+    ids=["unknown transfer coding", "unknown expectation", "a path that is not below"],
+)
+def test_what_gunicorn_would_answer_with_statuses_of_its_own_is_400(
+    server: LiveServer, header: bytes
+) -> None:
+    """Guard: PatientWorker.handle_error; stock gunicorn answers 501, 417 and 500."""
+    check_problem(server.send(GET + header + b"\r\n\r\n"), 400, "broken_request")
+
+
+def test_a_request_that_cannot_be_read_is_logged_without_what_it_said(server: LiveServer) -> None:
+    """Guard: PatientWorker.handle_error; stock gunicorn logs and repeats the line it could not read."""
+    answer = server.send(b"<script>alert(1)</script> what-is-this\r\n\r\n")
+    assert b"script" not in answer.body
+    assert "what-is-this" not in server.log
+    assert answer.json["request_id"] in server.log
 
 
 @pytest.mark.parametrize(
@@ -126,16 +148,20 @@ def test_bytes_after_the_body_are_the_next_request(server: LiveServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_bytes", "status"),
+    ("request_bytes", "status", "code"),
     [
-        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
-        (GET + b"".join(b"X-%d: 1\r\n" % number for number in range(101)) + b"\r\n", 431),
-        (GET + b"X-A: " + b"a" * 9000 + b"\r\n\r\n", 431),
+        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414, "address_too_long"),
+        (
+            GET + b"".join(b"X-%d: 1\r\n" % number for number in range(101)) + b"\r\n",
+            431,
+            "headers_too_large",
+        ),
+        (GET + b"X-A: " + b"a" * 9000 + b"\r\n\r\n", 431, "headers_too_large"),
     ],
     ids=["5,000-byte path", "101 headers", "9 kB header"],
 )
-def test_too_long_a_head_is_refused(server: LiveServer, request_bytes: bytes, status: int) -> None:
-    assert server.send(request_bytes).status == status
+def test_too_long_a_head_is_refused(server: LiveServer, request_bytes: bytes, status: int, code: str) -> None:
+    check_problem(server.send(request_bytes), status, code)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "x"])
