@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,14 +23,24 @@ from mnistweb.nn.normalization import measure_averages
 from mnistweb.nn.optimizers import Optimizer
 from mnistweb.nn.step import StepResult, TrainingStep
 
-__all__ = ["ArrayBatches", "History", "TrainingState", "evaluate", "fit"]
+__all__ = ["ArrayBatches", "History", "StepReport", "TrainingState", "evaluate", "fit"]
 
 #: One row per epoch: epoch (from 1), steps (taken so far), learning_rate (of the last step), loss and
 #: accuracy (on the batches as they were trained), validation_loss and validation_accuracy (absent without
-#: validation), gradient_norm (mean over the steps), weight_norm, seconds (without validation).
+#: validation), gradient_norm (mean over the steps), weight_norm, seconds (without validation and `watch`).
 History = list[dict[str, float]]
 
 Callback = Callable[["TrainingState"], None]
+
+
+class StepReport(NamedTuple):
+    """What one step of training came to, for whoever watches it."""
+
+    epoch: int  #: epochs completed before this step
+    step: int  #: steps of this epoch, this one included
+    learning_rate: float
+    result: StepResult
+    model: Sequential  #: to look at; a watcher must not change it
 
 #: So many of an epoch's last batches tell BatchNorm the statistics of the averaged weights.
 _BATCHES_MEASURED = 20
@@ -77,6 +87,7 @@ def fit(
     ema_decay: float | None = None,
     early_stopping: int | None = None,
     callbacks: Iterable[Callback] = (),
+    watch: Callable[[StepReport], None] | None = None,
     threads: int = 1,
     start: TrainingState | None = None,
 ) -> History:
@@ -86,8 +97,9 @@ def fit(
     labels) the model ends with the weights of the epoch whose validation accuracy was highest (the lower
     cross-entropy decides a tie), and ``early_stopping`` ends training after so many epochs without a better
     one. With ``ema_decay`` the moving average of the weights is what is validated, kept and left in the
-    model. ``callbacks`` are called with a TrainingState after each epoch. A callback, or the iterator of
-    batches, may raise StopTraining; an epoch that it cuts short is dropped.
+    model. ``callbacks`` are called with a TrainingState after each epoch, ``watch`` with a StepReport after
+    each step; it may take its time, which is not counted. A callback, or the iterator of batches, may raise
+    StopTraining; an epoch that it cuts short is dropped.
 
     The randomness of an epoch comes from (seed, epoch) alone: with ``start``, a state of the same training,
     the result is bit for bit that of a training that was never interrupted. ``threads`` is 1 or 2, see
@@ -109,7 +121,7 @@ def fit(
     with TrainingStep(model, loss, optimizer, run.average, threads=threads) as train_step:
         try:
             while run.epoch < epochs and not run.ran_out_of_patience(early_stopping):
-                row = run.train_epoch(batches, train_step, schedule)
+                row = run.train_epoch(batches, train_step, schedule, watch)
                 run.finish_epoch(row, validation)
                 for callback in callbacks:
                     callback(run.last_state)
@@ -149,10 +161,14 @@ class _Run:
         self.last_state = self.state()
 
     def train_epoch(
-        self, batches: Batches, train_step: TrainingStep, schedule: Callable[[int], float]
+        self,
+        batches: Batches,
+        train_step: TrainingStep,
+        schedule: Callable[[int], float],
+        watch: Callable[[StepReport], None] | None,
     ) -> dict[str, float]:
         """Go once through the batches; the row of the history, without validation."""
-        model, started = self.model, time.perf_counter()
+        model, started, watched = self.model, time.perf_counter(), 0.0
         train_step.reseed(np.random.default_rng((self.seed, self.epoch)))
         sums = _Sums()
         self.recent.clear()  # a resumed training does not have those of the epoch before
@@ -165,6 +181,10 @@ class _Run:
             self.steps += 1
             self.recent.append(inputs)
             sums.add(result, len(inputs))
+            if watch is not None:
+                before = time.perf_counter()
+                watch(StepReport(self.epoch, sums.steps, learning_rate, result, model))
+                watched += time.perf_counter() - before
         if sums.steps == 0:
             raise ConfigurationError(f"epoch {self.epoch + 1} has no batches")
         weight_norm = float(np.linalg.norm(model.flat_params))
@@ -178,7 +198,7 @@ class _Run:
             "accuracy": sums.right / max(sums.labelled, 1),
             "gradient_norm": sums.gradient_norm / sums.steps,
             "weight_norm": weight_norm,
-            "seconds": time.perf_counter() - started,
+            "seconds": time.perf_counter() - started - watched,
         }
 
     def finish_epoch(self, row: dict[str, float], validation: tuple[np.ndarray, np.ndarray] | None) -> None:

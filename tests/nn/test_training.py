@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import time
 from functools import partial
 
 import numpy as np
@@ -90,6 +91,32 @@ def test_equal_seeds_give_equal_weights(threads):
         runs.append(model.flat_params.copy())
     np.testing.assert_array_equal(runs[0], runs[1])
     assert (runs[0] != runs[2]).any()  # another dropout
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_whoever_watches_sees_every_step_and_changes_no_bit(threads):
+    reports, norms = [], []
+
+    def watch(report):
+        reports.append(report)
+        norms.append(np.linalg.norm(report.model.flat_params))
+        report.model.forward(four_shapes(5)[0])
+
+    watched, alone = tiny_convnet(), tiny_convnet()
+    history = train(watched, threads=threads, watch=watch)
+    train(alone, threads=threads)
+    np.testing.assert_array_equal(watched.flat_params, alone.flat_params)
+    np.testing.assert_array_equal(watched.flat_buffers, alone.flat_buffers)
+    assert [(each.epoch, each.step) for each in reports] == [(e, s) for e in range(4) for s in range(1, 5)]
+    assert [row["gradient_norm"] for row in history] == pytest.approx(
+        [np.mean([each.result.gradient_norm for each in reports[e * 4 : e * 4 + 4]]) for e in range(4)]
+    )
+    assert norms[-1] == pytest.approx(history[-1]["weight_norm"])
+
+
+def test_the_time_of_whoever_watches_is_not_that_of_the_training():
+    history = train(tiny_perceptron(), epochs=1, watch=lambda report: time.sleep(0.1))
+    assert history[0]["seconds"] < 0.3  # four steps, watched for 0.4 s
 
 
 @pytest.mark.parametrize("threads", [1, 2])
