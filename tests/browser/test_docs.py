@@ -6,16 +6,20 @@ Guards: mnistweb/web/docs.py, templates/docs.html, static/js/docs.js, static/doc
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import NewPage, Server
+from tests.browser.test_accessibility import Scheme
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_operation_expands_and_can_be_tried_out(server: Server, new_page: NewPage, scheme: str) -> None:
-    page = new_page(color_scheme=scheme)
+def test_an_operation_expands_and_can_be_tried_out(server: Server, new_page: NewPage, scheme: Scheme) -> None:
+    page = new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{server.url}/docs")
+    page.emulate_media(color_scheme=scheme)
+    expect(page.locator("html.dark-mode")).to_have_count(scheme == "dark")
     operation = page.locator("#operations-models-models")
     operation.locator(".opblock-summary-control").click()
     operation.locator(".try-out__btn").click()
@@ -24,7 +28,6 @@ def test_an_operation_expands_and_can_be_tried_out(server: Server, new_page: New
     assert "200" in answer.locator(".response-col_status").last.inner_text()
     assert '"default"' in answer.inner_text()
     assert {url for url in asked if not url.startswith((server.url, "data:"))} == set()
-    assert page.locator("html.dark-mode").count() == (scheme == "dark")
 
 
 def test_every_route_of_the_document_is_on_the_page(server: Server, new_page: NewPage) -> None:

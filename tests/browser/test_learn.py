@@ -6,19 +6,18 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import NewPage, Server
-from tests.browser.test_accessibility import complaints
+from tests.browser.test_accessibility import Scheme, complaints
 
 PHONE = {"width": 360, "height": 740}
 LESSONS = ["", "/dense", "/conv2d", "/mistakes"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_lessons_are_accessible(new_page: NewPage, server: Server, scheme: str) -> None:
+def test_lessons_are_accessible(new_page: NewPage, server: Server, scheme: Scheme) -> None:
     page = new_page()
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     for lesson in LESSONS:
         page.goto(f"{server.url}/learn{lesson}")
-        assert complaints(page) == []
+        assert complaints(page, scheme) == []
 
 
 def test_on_a_phone_what_is_wide_scrolls_within_its_box(new_page: NewPage, server: Server) -> None:
