@@ -18,7 +18,7 @@ Scheme = Literal["light", "dark"]
 def complaints(page: Page, scheme: Scheme) -> list[str]:
     """What axe-core finds on a page that is open, in this colour scheme.
 
-    Without motion, so that no colour is caught halfway through a change. The scheme is set now that the page is
+    Without motion, so that no colour is caught halfway through a change. The scheme is set once the page is
     open: on a busy machine Chromium forgets one that was set before.
     """
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
