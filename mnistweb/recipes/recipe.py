@@ -109,7 +109,7 @@ class ScheduleSettings:
     """The learning rate over time."""
 
     name: str = setting("one_cycle", "its shape", choices=SCHEDULES)
-    learning_rate: float = setting(0.002, "the highest learning rate", above=0)
+    learning_rate: float = setting(0.002, "the highest learning rate", above=0, at_most=10)
     warmup_fraction: float = setting(
         0.1, "share of all steps on which it climbs to the highest", at_least=0, below=1
     )
@@ -124,8 +124,8 @@ class ScheduleSettings:
 class TrainingSettings:
     """How long, in what portions, and from which seed."""
 
-    epochs: int = setting(30, "times through the dataset", at_least=1)
-    batch_size: int = setting(128, "images a step", at_least=1)
+    epochs: int = setting(30, "times through the dataset", at_least=1, at_most=10_000)
+    batch_size: int = setting(128, "images a step", at_least=1, at_most=10_000)
     seed: int = setting(1, "of everything random", at_least=0)
     threads: int = setting(1, "threads that share each batch", at_least=1, at_most=2)
     label_smoothing: float = setting(0.0, "share of each target spread over all classes", at_least=0, below=1)

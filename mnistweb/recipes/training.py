@@ -18,7 +18,7 @@ from mnistweb.nn.errors import NetworkError
 from mnistweb.nn.losses import softmax_cross_entropy
 from mnistweb.nn.model import Sequential
 from mnistweb.nn.training import TrainingState, evaluate, fit
-from mnistweb.recipes.architecture import build_model
+from mnistweb.recipes.architecture import build_model, check_architecture
 from mnistweb.recipes.calibration import calibrated_probabilities, fit_temperature, fit_verdict
 from mnistweb.recipes.drawn_sources import as_inputs
 from mnistweb.recipes.errors import RunError
@@ -55,6 +55,7 @@ def train_recipe(
     start = _read_checkpoint(run_folder) if resume else None
     if not resume and (run_folder / SETTINGS).exists():
         raise RunError(f"{run_folder} already holds a run; resume it, or choose another folder")
+    check_architecture(recipe.architecture)  # reading and drawing the data may take minutes
     data = load_training_data(recipe.data, data_dir=data_dir, progress=progress)
     training = recipe.training
     rng = np.random.default_rng([training.seed, _INITIAL_WEIGHTS])

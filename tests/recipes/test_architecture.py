@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -83,6 +85,24 @@ def test_an_entry_that_is_no_layer_is_quoted_with_what_is_allowed(entry):
 def test_an_entry_that_does_not_fit_says_where():
     with pytest.raises(RecipeError, match="'conv 5x5x4 valid' does not fit here"):
         build(convolutions=("max_pool 14x14", "conv 5x5x4 valid"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"hidden": (16384, 16384)}, r"architecture\.hidden.*at most 5,000,000 parameters, got one of 281,"),
+        ({"convolutions": ("conv 999x999x9999",)}, r"architecture\.convolutions.*at most 5,000,000"),
+        ({"convolutions": ("conv 3x3x1500", "conv 3x3x1500")}, r"convolutions.*got one of 20,263,500"),
+        ({"convolutions": ("dropout 0.1",) * 65, "hidden": ()}, r"at most 64 layers, got 65"),
+        ({"convolutions": ("conv 3x3x" + "9" * 5000,)}, r"cannot read"),
+    ],
+)
+def test_a_network_that_no_machine_here_would_train_is_refused_before_it_takes_memory(settings, words):
+    tracemalloc.start()
+    with pytest.raises(RecipeError, match=words):
+        build(**settings)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

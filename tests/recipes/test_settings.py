@@ -45,6 +45,7 @@ def test_overrides_change_single_settings():
         ("[training]\nthreads = 3", ["training.threads", "at most 2", "got 3"]),
         ("[schedule]\nlearning_rate = nan", ["schedule.learning_rate", "finite"]),
         ("[schedule]\nlearning_rate = 0", ["schedule.learning_rate", "above 0"]),
+        ("[schedule]\nlearning_rate = 1e9", ["schedule.learning_rate", "at most 10", "1000000000.0"]),
         ("[architecture]\nhidden = 128", ["architecture.hidden", "a list", "128"]),
         ("[architecture]\nhidden = [128, 'x']", ["architecture.hidden[1]", "'x'"]),
         ("[data.mix]\nstrokes = -0.5", ["data.mix.strokes", "at least 0", "-0.5"]),

@@ -163,6 +163,13 @@ def test_missing_data_are_noticed_before_anything_is_written(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_network_that_is_too_large_is_refused_before_the_data_are_read(tmp_path):
+    recipe = load_recipe("mlp-64", {"data.dataset": "nowhere", "architecture.hidden": [16384, 16384]})
+    with pytest.raises(RecipeError, match="at most 5,000,000 parameters"):
+        train_recipe(recipe, run_folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_more_validation_images_than_there_are_is_refused(dataset, tmp_path):
     with pytest.raises(RecipeError, match=r"data\.validation must be below the 400"):
         train_recipe(small_recipe(dataset, **{"data.validation": 400}), run_folder=tmp_path / "run")
