@@ -30,8 +30,8 @@ def _slanted(strokes: list[Stroke], slant: float) -> list[Stroke]:
     return [[(x - slant * y, y) for x, y in stroke] for stroke in strokes]
 
 
-def _strokes() -> Iterator[tuple[int, list[Stroke]]]:
-    """The digit and its strokes, points (x, y) in a box of about 100x100 with y down."""
+def drawn_digits() -> Iterator[tuple[int, list[Stroke]]]:
+    """Each digit and its strokes, points (x, y) in a box of about 100x100 with y down."""
     yield 0, [_arc(50, 50, 60, 95, -90, 270)]
     yield 0, _slanted([_arc(50, 50, 48, 95, -60, 315)], 0.2)
     yield 1, _slanted([[(50, 5), (50, 95)]], 0.15)
@@ -58,7 +58,7 @@ def _strokes() -> Iterator[tuple[int, list[Stroke]]]:
 def drawings() -> tuple[np.ndarray, np.ndarray]:
     """The drawings in MNIST form, float32 (20, 28, 28, 1), and their digits, int64 (20,). Read only."""
     pixels, digits = [], []
-    for digit, strokes in _strokes():
+    for digit, strokes in drawn_digits():
         canvas = render_strokes([np.array(stroke) for stroke in strokes])
         pixels.append(preprocess(canvas).pixels)
         digits.append(digit)

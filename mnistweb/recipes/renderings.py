@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing.connection import wait
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ import mnistweb.recipes.stand_ins
 from mnistweb.files import write_atomically
 from mnistweb.recipes.progress import Progress
 
-# (numbers of the pictures, ...) -> (images uint8 (N, 28, 28), labels int64 (N,))
+# (numbers of the pictures, ...) -> (images (N, 28, 28), labels int64 (N,))
 Draw = Callable[..., tuple[np.ndarray, np.ndarray]]
 _PROCESSES = 2
 _CHUNK = 100
@@ -41,14 +42,16 @@ def rendered(
     key: str,
     folder: Path,
     progress: Progress,
+    code: Sequence[ModuleType] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures 0 .. count - 1 as `draw` makes them: images uint8 (N, 28, 28) and labels int64 (N,).
+    """Pictures 0 .. count - 1 as `draw` makes them: images (N, 28, 28), of its dtype, and labels int64 (N,).
 
     draw(numbers, *arguments) is a function of a module, so that other processes can call it, and makes each
     picture from its number alone, so that it does not matter which process does. `key` says what else the
-    pictures depend on; they are kept in `folder` under a name made of it and of the code that draws.
+    pictures depend on; they are kept in `folder` under a name made of it and of the code that draws,
+    which is that of the modules below and of `code`.
     """
-    path = folder / f"{title.replace(' ', '-')}-{_fingerprint(key, count)}.npz"
+    path = folder / f"{title.replace(' ', '-')}-{_fingerprint(key, count, code)}.npz"
     kept = _read(path)
     if kept is not None:
         return kept
@@ -104,7 +107,7 @@ def _draw(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return _remembered["draw"](numbers, *_remembered["arguments"])
 
 
-def _fingerprint(key: str, count: int) -> str:
+def _fingerprint(key: str, count: int, code: Sequence[ModuleType] = ()) -> str:
     digest = hashlib.sha256(json.dumps([key, count]).encode())
     # The same settings give other pictures once the code that draws them has changed.
     modules = (
@@ -113,6 +116,7 @@ def _fingerprint(key: str, count: int) -> str:
         mnistweb.recipes.drawn_sources,
         mnistweb.recipes.stand_ins,
         mnistweb.data.strokes,
+        *code,
     )
     sources = [Path(str(module.__file__)) for module in modules]
     sources += sorted(Path(mnistweb.imaging.__path__[0]).glob("*.py"))

@@ -1,0 +1,48 @@
+"""How good finished models are on every set, measured once and kept as data: ``evaluation.json``.
+
+The file holds numbers only. Which picture a mistake is comes from its index in `load_evaluation_set(name)`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mnistweb.files import write_atomically
+from mnistweb.recipes.evaluation_sets import EVALUATION_SETS, load_evaluation_set
+from mnistweb.resources import instance_folder, shipped_weights_folder
+
+__all__ = [
+    "EVALUATION",
+    "EVALUATION_SETS",
+    "load_evaluation_set",
+    "read_evaluation",
+    "write_evaluation",
+]
+
+EVALUATION = "evaluation.json"
+FORMAT, VERSION = "mnistweb evaluation", 1
+
+
+def read_evaluation(folder: Path | None = None) -> dict[str, Any] | None:
+    """What was measured: of `folder`, else of the instance folder, else what ships beside the weights.
+
+    None when there is none, or none that this version of the program understands.
+    """
+    folders = [folder] if folder is not None else [instance_folder(), shipped_weights_folder()]
+    for each in folders:
+        try:
+            found = json.loads((each / EVALUATION).read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(found, dict) and (found.get("format"), found.get("version")) == (FORMAT, VERSION):
+            return found
+    return None
+
+
+def write_evaluation(folder: Path, evaluation: dict[str, Any]) -> Path:
+    """Write `evaluation` into `folder`, replacing what is there; returns the path. Raises OSError."""
+    path = folder / EVALUATION
+    write_atomically(path, (json.dumps(evaluation, indent=1, allow_nan=False) + "\n").encode())
+    return path
