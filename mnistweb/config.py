@@ -68,7 +68,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DEFAULT_MODEL",
         "",
-        "The model that answers when a request names none; empty: `convnet`, else the most accurate one.",
+        "The model that answers when a request names none; "
+        "empty: the activated one, else `convnet`, else the most accurate one.",
     ),
     Setting(
         "WEIGHTS_FOLDERS",

@@ -1,4 +1,4 @@
-"""`mnistweb weights`: bring models in from other programs, take them out, look at their files."""
+"""`mnistweb weights`: bring models in, take them out, choose the one that answers, look at their files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mnistweb.weights.layouts import ACTIVATIONS
 
 @click.group()
 def weights() -> None:
-    """Import, export, inspect and verify weights files."""
+    """Import, export, activate, inspect and verify weights files."""
 
 
 @weights.command("import")
@@ -105,6 +105,39 @@ def info(name: str) -> None:
     """Say what the file of the model NAME (or the file NAME) holds."""
     for key, value in _facts(find_model(name)):
         click.echo(f"{key:<24} {value}")
+
+
+@weights.command("activate")
+@click.argument("name")
+@click.option("--replace", is_flag=True, help="Replace an installed model of the file's name.")
+@click.option(
+    "--pid",
+    type=click.IntRange(1),
+    help="A server to reload that left no word in the instance folder: its main process.",
+)
+@failing_cleanly
+def activate(name: str, replace: bool, pid: int | None) -> None:
+    """Make the model NAME (or that of the file NAME) the default, also of servers that run.
+
+    The file is checked first; one from elsewhere is copied into the instance folder. Servers that run on that
+    folder load it without dropping a request. When anything is wrong, the earlier model stays, and the exit
+    code is 1.
+    """
+    from mnistweb.web.activation import activate as make_default
+    from mnistweb.web.running import ask_to_reload
+
+    if pid is not None and not Path(f"/proc/{pid}").exists():
+        raise click.BadParameter(f"there is no process {pid}", param_hint="--pid")
+    saved = find_model(name)
+    servers = make_default(saved, replace=replace)
+    click.echo(f"{saved.name} is the default model: {saved.model.architecture}, SHA-256 {saved.sha256[:16]}")
+    for server in servers:
+        click.echo(f"The server {server.pid} has loaded it.")
+    if pid is not None and pid not in [server.pid for server in servers]:
+        ask_to_reload(pid)
+        click.echo(f"The server {pid} was asked to load it; its log says whether it did.")
+    elif not servers:
+        click.echo("No server runs on this instance folder; the next one will answer with it.")
 
 
 @weights.command("verify")

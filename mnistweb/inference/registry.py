@@ -9,6 +9,7 @@ from mnistweb.inference.classifier import DigitClassifier
 from mnistweb.inference.errors import NoModelError, UnknownModelError
 from mnistweb.resources import instance_folder, shipped_weights_folder
 from mnistweb.weights import WeightsError, read_model
+from mnistweb.weights.installed import active_model
 
 PREFERRED = "convnet"
 _SHOWN_NAME = 64  # characters; no model has a longer name
@@ -28,11 +29,16 @@ class ModelRegistry:
         self._default = default or self._best()
 
     @classmethod
-    def load_folders(cls, folders: Sequence[str | Path], *, default: str = "") -> ModelRegistry:
+    def load_folders(
+        cls, folders: Sequence[str | Path], *, default: str = "", instance: Path | None = None
+    ) -> ModelRegistry:
         """Read every ``*.pkl`` of the folders; a later folder's model replaces an earlier one of its name.
 
+        default: as above; when it is empty, the model that was activated in the folder `instance`, if any.
+
         A folder that does not exist counts as empty. Raises WeightsError, naming the file and the reason, for
-        a file that is broken or for two files of one folder that hold models of one name.
+        a file that is broken or for two files of one folder that hold models of one name, UnknownModelError
+        when the default is not among the models.
         """
         found: dict[str, DigitClassifier] = {}
         for folder in dict.fromkeys(Path(folder).resolve() for folder in folders):
@@ -47,12 +53,19 @@ class ModelRegistry:
                     )
                 of_this_folder[saved.name] = path
                 found[saved.name] = DigitClassifier(saved)
-        return cls(list(found.values()), default=default)
+        active = "" if default or instance is None else active_model(instance)
+        try:
+            return cls(list(found.values()), default=default or active)
+        except UnknownModelError as error:
+            if not active:
+                raise
+            hint = "it was activated; choose another with `mnistweb weights activate`"
+            raise UnknownModelError(f"{error} ({hint})") from error
 
     @classmethod
     def load_installed(cls) -> ModelRegistry:
         """The shipped models and those of the instance folder. Raises WeightsError for a broken file."""
-        return cls.load_folders([shipped_weights_folder(), instance_folder()])
+        return cls.load_folders([shipped_weights_folder(), instance_folder()], instance=instance_folder())
 
     @property
     def names(self) -> list[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import cast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
 
 from flask import Flask, current_app
 
 from mnistweb.inference import InferenceError, ModelRegistry
 from mnistweb.resources import shipped_weights_folder
 from mnistweb.web.schemas import ModelSummary
-from mnistweb.weights import WeightsError
+from mnistweb.weights import SavedModel, WeightsError
 
 log = logging.getLogger("mnistweb.web")
 
@@ -19,24 +21,37 @@ _KEY = "mnistweb.models"
 
 def load_models(app: Flask) -> None:
     """Load the weights. Raises WeightsError for a broken file, UnknownModelError for DEFAULT_MODEL."""
-    folders = app.config["WEIGHTS_FOLDERS"] or [shipped_weights_folder(), app.instance_path]
-    app.extensions[_KEY] = ModelRegistry.load_folders(folders, default=app.config["DEFAULT_MODEL"])
+    instance = Path(app.instance_path)
+    app.extensions[_KEY] = ModelRegistry.load_folders(
+        weights_folders(app.config, instance), default=app.config["DEFAULT_MODEL"], instance=instance
+    )
 
 
-def reload_models(app: Flask) -> bool:
-    """Load the weights again; when one is broken keep the earlier ones, log why, and return False."""
+def weights_folders(settings: Mapping[str, Any], instance: Path) -> list[str | Path]:
+    """The folders whose models are loaded, later ones over earlier ones."""
+    return settings["WEIGHTS_FOLDERS"] or [shipped_weights_folder(), instance]
+
+
+def reload_models(app: Flask) -> str:
+    """Load the weights again; returns "", or what is wrong with them: then the earlier ones stay in use."""
     try:
         load_models(app)
     except (WeightsError, InferenceError, OSError) as error:
         log.error("the weights were not reloaded, the earlier ones stay in use: %s", error)
-        return False
+        return str(error)
     log.info("the weights were reloaded: %s", ", ".join(app.extensions[_KEY].names))
-    return True
+    return ""
 
 
 def loaded_models() -> ModelRegistry:
     """The models of the application that answers this request."""
     return cast(ModelRegistry, current_app.extensions[_KEY])
+
+
+def default_model(app: Flask) -> SavedModel | None:
+    """The model that answers when a request names none, if there is one."""
+    registry = cast(ModelRegistry, app.extensions[_KEY])
+    return registry.get().saved if len(registry) else None
 
 
 def model_summaries() -> list[ModelSummary]:

@@ -15,8 +15,9 @@ from gunicorn.glogging import Logger
 
 from mnistweb.resources import instance_folder, resource_folder
 from mnistweb.web import shared_counts
-from mnistweb.web.loaded import reload_models
+from mnistweb.web.loaded import default_model, reload_models
 from mnistweb.web.logs import formatter_for
+from mnistweb.web.running import Announcement
 from mnistweb.web.worker import PatientWorker
 
 
@@ -85,9 +86,9 @@ def server_settings(
         "reload_extra_files": _watched_files() if reload else [],
         "on_starting": shared_counts.start_sharing,
         "pre_fork": shared_counts.take_place,
-        "on_exit": shared_counts.stop_sharing,
+        "on_exit": _end,
         "on_reload": reload_weights,
-        "when_ready": lambda _: open_browser(open_in_browser) if open_in_browser else None,
+        "when_ready": lambda arbiter: _ready(arbiter, open_in_browser),
         "control_socket_disable": True,
         "loglevel": "warning",
         "logger_class": ServerLog,
@@ -97,8 +98,27 @@ def server_settings(
 
 def reload_weights(arbiter: Any) -> None:
     """SIGHUP: the new workers get new weights; when those are broken, the earlier ones stay in use."""
-    if isinstance(arbiter.app.callable, Flask):
-        reload_models(arbiter.app.callable)
+    app = arbiter.app.callable
+    _announce(arbiter, reload_models(app) if isinstance(app, Flask) else "")
+
+
+def _ready(arbiter: Any, open_in_browser: str) -> None:
+    arbiter.announcement = Announcement(instance_folder())
+    _announce(arbiter)
+    if open_in_browser:
+        open_browser(open_in_browser)
+
+
+def _announce(arbiter: Any, problem: str = "") -> None:
+    app = arbiter.app.callable
+    default = default_model(app) if isinstance(app, Flask) else None
+    name, sha256 = (default.name, default.sha256) if default else ("", "")
+    arbiter.announcement.loaded(default=name, sha256=sha256, problem=problem)
+
+
+def _end(arbiter: Any) -> None:
+    arbiter.announcement.withdraw()
+    shared_counts.stop_sharing(arbiter)
 
 
 def open_browser(address: str) -> None:

@@ -30,6 +30,19 @@ def find_model(name_or_path: str | os.PathLike[str]) -> SavedModel:
     return found[str(name_or_path)]
 
 
+def active_model_file(folder: Path) -> Path:
+    """Where an instance folder says which model is its default; written by `mnistweb weights activate`."""
+    return folder / "active-model"
+
+
+def active_model(folder: Path) -> str:
+    """The name of the folder's default model; empty when none was chosen. Raises OSError."""
+    try:
+        return active_model_file(folder).read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
 def install_model(saved: SavedModel, *, replace: bool = False) -> SavedModel:
     """Write a model into the instance folder as <name>.pkl; returns it with its path.
 
