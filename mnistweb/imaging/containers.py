@@ -74,6 +74,45 @@ def open_png(data: bytes) -> Container:
     return Container(orientation, b"".join(kept))
 
 
+def check_png_is_whole(data: bytes) -> None:
+    """Raises BrokenImageError when a sound chain of chunks holds fewer rows of pixels than its header claims.
+
+    Decoders leave the missing rows black and say nothing. This unpacks all pixels to count them, which takes
+    most of the time that decoding takes, so it is for pictures that look as if rows were missing.
+    """
+    chunks = [(kind, chunk[8:-4]) for kind, chunk in _png_chunks(data)]
+    wanted = _packed_length(bytes(chunks[0][1]))
+    unpacker = zlib.decompressobj()
+    packed = b"".join(body for kind, body in chunks if kind == b"IDAT")
+    came = 0
+    while packed and came < wanted:
+        came += len(unpacker.decompress(packed, 1 << 20))
+        packed = unpacker.unconsumed_tail
+    if came < wanted:
+        raise BrokenImageError(f"the PNG is cut off: {came:,} of {wanted:,} bytes of pixels are there")
+
+
+def _packed_length(header: bytes) -> int:
+    """The bytes that the rows of a picture have, each with the number of its filter before it."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    bits = depth * {2: 3, 4: 2, 6: 4}.get(colour, 1)  # colours, grey with alpha, colours with alpha
+    whole = ((0, 0, 1, 1),)
+    passes = (
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    )
+    total = 0
+    for left, top, right, down in passes if interlaced else whole:
+        columns, rows = -(-(width - left) // right), -(-(height - top) // down)
+        total += rows * (1 + -(-columns * bits // 8)) if columns > 0 else 0
+    return total
+
+
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Yield (kind, whole chunk) up to and with the end chunk; a chunk is length, kind, body and checksum."""
     view = memoryview(data)

@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from mnistweb.imaging import containers
 from mnistweb.imaging.errors import (
     BrokenImageError,
+    ImageError,
     ImageTooLargeError,
     ImageTooSmallError,
     UnsupportedImageError,
@@ -88,7 +89,11 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
             scale = REDUCED_SIDE / max(image.size)
             image.draft(None, (int(image.width * scale), int(image.height * scale)))  # a no-op for PNG
             image.load()
+            if reader is PngImageFile and _may_lack_rows(image):
+                containers.check_png_is_whole(container.data)
             picture = _plain_and_reduced(image)
+    except ImageError:
+        raise
     except Exception as error:  # damaged bytes make decoders raise nearly anything
         raise BrokenImageError(f"the {reader.format} is damaged: its pixels cannot be decoded") from error
     turn = _TURNS.get(container.orientation)
@@ -131,6 +136,12 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise ImageTooSmallError(
             f"the picture is {width}x{height} pixels; each side must have at least {MIN_SIDE}"
         )
+
+
+def _may_lack_rows(image: Image.Image) -> bool:
+    """Whether a decoded PNG may have ended too soon: its last row is 0, as rows that never came are."""
+    last = image.crop((0, image.height - 1, *image.size))
+    return bool(image.info.get("interlace")) or not np.asarray(last).any()
 
 
 def _plain_and_reduced(image: Image.Image) -> Image.Image:

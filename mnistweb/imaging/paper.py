@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from mnistweb.imaging.errors import BlankImageError
+from mnistweb.imaging.errors import BlankImageError, ImageTooSmallError
 from mnistweb.imaging.filters import Plane, box_mean, closing, dilated, resized
 
 _COARSE_SIDE = 100  # pixels of the longer side when colours and polarity are judged
@@ -62,7 +62,8 @@ def grey_of(picture: Image.Image) -> Plane:
 def find_ink(grey: Plane) -> Ink:
     """Tell ink from paper in a grey picture (H, W) in [0, 1].
 
-    Raises BlankImageError when nothing stands out from the paper.
+    Raises BlankImageError when nothing stands out from the paper, ImageTooSmallError when an unevenly lit
+    picture is so narrow that its light cannot be judged.
     """
     return _clean_ink(grey) or _photographed_ink(grey)
 
@@ -90,7 +91,13 @@ def _clean_ink(grey: Plane) -> Ink | None:
 
 
 def _photographed_ink(grey: Plane) -> Ink:
-    dark = _ink_is_dark(resized(grey, _shape_within(grey.shape, _COARSE_SIDE)))
+    coarse = _shape_within(grey.shape, _COARSE_SIDE)
+    if min(coarse) < 2:  # no edge can be seen across a single row
+        raise ImageTooSmallError(
+            f"the picture, or the sheet on it, is over {_COARSE_SIDE / 1.5:.0f} times as long as wide;"
+            " no digit fits on it"
+        )
+    dark = _ink_is_dark(resized(grey, coarse))
     lit = grey if dark else 1 - grey
     paper = resized(_paper_brightness(resized(lit, _shape_within(grey.shape, _PAPER_SIDE))), grey.shape)
     light = paper if dark else 1 - paper

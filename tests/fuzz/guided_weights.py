@@ -16,7 +16,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["mnistweb.weights"]):
-    from tests.fuzz.weights import feed, repaired, seeds, watch_this_process
+    from tests.fuzz import deeds
+    from tests.fuzz.weights import feed, repaired, seeds, warm_up
 
 
 def test_one_input(data: bytes) -> None:
@@ -27,7 +28,8 @@ def test_one_input(data: bytes) -> None:
 
 
 def main() -> None:
-    watch_this_process()
+    warm_up()
+    deeds.install()
     with tempfile.TemporaryDirectory() as corpus:
         for number, data in enumerate(seeds()):
             (Path(corpus) / str(number)).write_bytes(data)

@@ -16,13 +16,9 @@ import hashlib
 import json
 import pickle
 import random
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -33,20 +29,11 @@ from mnistweb.weights import SavedModel, WeightsError, read_pickle
 from mnistweb.weights.importers import ImportOptions, import_bytes
 from mnistweb.weights.own_formats import json_bytes, npz_bytes, safetensors_bytes
 from mnistweb.weights.saved_model import model_bytes, parse_model
-from tests.fuzz.memory import forget_peak, peak_mb, resident_mb
+from tests.fuzz import batches, deeds
 from tests.weights import pickles, written_by_numpy_1
 from tests.weights.hostile import archive, plain_npy, safetensors
 
-BATCH = 5_000
-MEMORY_LIMIT_MB = 200
-SECONDS_A_MUTANT = 10
 OPTIONS = ImportOptions(activation="relu")
-
-# What reading must not do: the names of Python's audit events.
-FORBIDDEN_DEEDS = (
-    "import", "exec", "compile", "open", "os.", "subprocess.", "socket.", "ctypes.", "shutil.", "code.",
-    "pty.", "builtins.input", "webbrowser.", "urllib.", "tempfile.",
-)  # fmt: skip
 
 
 @cache
@@ -187,53 +174,25 @@ CHANGES: list[Callable[[bytearray, random.Random], None]] = [
     _flip, _flip, _set, _set, _insert, _insert, _replace, _delete, _repeat, _cut, _splice, _splice,
 ]  # fmt: skip
 
-_watching = False
-_deeds: list[str] = []
-
-
-def _watch(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watching and event.startswith(FORBIDDEN_DEEDS):
-        _deeds.append(f"{event} {arguments!r:.200}")
-
 
 def feed(data: bytes) -> str:
     """What the three ways in make of the bytes: "read" if any of them takes them, else "refused".
 
     Raises whatever else they raise, and AssertionError when they did something that reading must not do.
     """
-    global _watching
     outcome = "refused"
-    _watching = True
-    try:
+    with deeds.watched():
         for read in (read_pickle, parse_model, _import):
             try:
                 read(data)
                 outcome = "read"
             except WeightsError:
                 continue
-    finally:
-        _watching = False
-    if _deeds:
-        deeds, _deeds[:] = list(_deeds), []
-        raise AssertionError(f"reading did {deeds}")
     return outcome
 
 
 def _import(data: bytes) -> SavedModel:
     return import_bytes(data, "mutant", OPTIONS, file_name="mutant")
-
-
-def run_batch(seed: int, count: int) -> Counter[str]:
-    """Feed `count` mutants; returns how many were read and refused. Raises when one does what it must not."""
-    rng = random.Random(seed)
-    outcomes: Counter[str] = Counter()
-    for number in range(count):
-        data = mutant(rng)
-        try:
-            outcomes[feed(data)] += 1
-        except BaseException as error:
-            raise AssertionError(f"seed {seed}, mutant {number}, {data.hex()[:4000]}: {error!r}") from error
-    return outcomes
 
 
 def run_small_file(data: bytes, *, values: int = 255, step: int = 1) -> Counter[str]:
@@ -257,67 +216,30 @@ def _fate(data: bytes) -> str:
     return "READ"
 
 
-def watch_this_process() -> None:
-    """From now on `feed` notices what this process does; can't be undone."""
-    for data in seeds():  # whatever is imported late is imported now
+def warm_up() -> None:
+    """Whatever is imported late is imported now."""
+    for data in seeds():
         feed(data)
-    sys.addaudithook(_watch)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a hang ends the process, which is then reported
-
-
-def _batch_main(seed: int, count: int) -> None:
-    watch_this_process()
-    before = resident_mb()
-    forget_peak()
-    signal.alarm(SECONDS_A_MUTANT + count // 50)
-    outcomes = run_batch(seed, count)
-    print(json.dumps({"outcomes": outcomes, "grown_mb": peak_mb() - before}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mutants", type=int, default=0, help="how many, in batches of 5,000")
+    batches.add_options(parser)
     parser.add_argument("--small-file", action="store_true", help="all truncations and all changed bytes")
-    parser.add_argument("--seed", type=int, default=1, help="of the first batch; each batch has its own")
-    parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)  # this process is one batch
     arguments = parser.parse_args()
     if arguments.batch:
-        _batch_main(arguments.seed, arguments.batch)
+        warm_up()
+        batches.run_one(mutant, feed, arguments.seed, arguments.batch, seconds=0.02)
         return
-    failed = False
+    well = True
     if arguments.small_file:
         data = seeds()[0]
         outcomes = run_small_file(data)
-        failed |= any("READ" in outcome for outcome in outcomes)
+        well = not any("READ" in outcome for outcome in outcomes)
         print(f"a model file of {len(data):,} bytes: {dict(outcomes)}", flush=True)
-    total: Counter[str] = Counter()
-    most_mb = 0.0
-    for number, start in enumerate(range(0, arguments.mutants, BATCH)):
-        count = min(BATCH, arguments.mutants - start)
-        command = [
-            sys.executable,
-            "-m",
-            "tests.fuzz.weights",
-            "--seed",
-            arguments.seed + number,
-            "--batch",
-            count,
-        ]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            failed = True
-            total["failed batches"] += 1
-            print(f"seed {command[4]} ended with {done.returncode}: {done.stderr[-3000:]}", flush=True)
-            continue
-        found = json.loads(done.stdout)
-        total.update(found["outcomes"])
-        most_mb = max(most_mb, found["grown_mb"])
     if arguments.mutants:
-        print(
-            f"{arguments.mutants:,} mutants: {dict(total)}; memory grew by at most {most_mb:.0f} MB",
-            flush=True,
-        )
-    raise SystemExit(1 if failed or most_mb > MEMORY_LIMIT_MB else 0)
+        well &= batches.run_all("tests.fuzz.weights", arguments.mutants, arguments.seed)
+    raise SystemExit(0 if well else 1)
 
 
 if __name__ == "__main__":

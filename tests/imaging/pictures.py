@@ -56,6 +56,26 @@ def png_header(width: int, height: int, depth: int = 8, colour: int = 0) -> tupl
     return b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
 
 
+def interlaced_png(pixels: np.ndarray) -> bytes:
+    """A PNG of (H, W) uint8 in the seven passes of Adam7 (PNG specification, section 8)."""
+    height, width = pixels.shape
+    rows = bytearray()
+    passes = (
+        (0, 0, 8, 8),
+        (0, 4, 8, 8),
+        (4, 0, 8, 4),
+        (0, 2, 4, 4),
+        (2, 0, 4, 2),
+        (0, 1, 2, 2),
+        (1, 0, 2, 1),
+    )
+    for top, left, down, right in passes:
+        for row in pixels[top::down, left::right]:
+            rows += b"\0" + row.tobytes()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 1)
+    return png_of_chunks((b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows))), (b"IEND", b""))
+
+
 def with_chunk_before_data(data: bytes, kind: bytes, body: bytes) -> bytes:
     """A PNG file with one more chunk just before its picture data."""
     place = data.index(b"IDAT") - 4

@@ -21,8 +21,11 @@ from mnistweb.imaging.errors import (
     ImageTooSmallError,
     UnsupportedImageError,
 )
+from mnistweb.imaging.preprocess import preprocess
 from tests.imaging.pictures import (
+    chunk_places,
     drawn_seven,
+    interlaced_png,
     jpeg,
     png,
     png_chunk,
@@ -197,6 +200,35 @@ def test_too_little_picture_data_is_broken():
         decode_image(short)
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "P", "16-bit", "interlaced"])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.99])
+def test_rows_of_a_png_that_never_came_are_noticed(mode, share):
+    """Guard: check_png_is_whole; Pillow takes what ends with a row for whole, and leaves the rest black."""
+    grey = Image.fromarray(SEVEN)
+    if mode == "interlaced":
+        whole = interlaced_png(SEVEN)
+    else:
+        whole = png(SEVEN.astype(np.uint16) * 257 if mode == "16-bit" else grey.convert("RGB").convert(mode))
+    assert np.abs(np.asarray(decode_image(whole).convert("L")).astype(int) - SEVEN).mean() < 12
+    chunks = [
+        (whole[start + 4 : start + 8], whole[start + 8 : end - 4]) for start, end in chunk_places(whole)
+    ]
+    rows = zlib.decompress(b"".join(body for kind, body in chunks if kind == b"IDAT"))
+    length = len(rows) // 64
+    kept = int(share * 64) * length
+    others = [chunk for chunk in chunks if chunk[0] not in (b"IDAT", b"IEND")]
+    short = png_of_chunks(*others, (b"IDAT", zlib.compress(rows[:kept])), (b"IEND", b""))
+    with pytest.raises(BrokenImageError, match=r"cut off|cannot be decoded"):
+        decode_image(short)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "interlaced"])
+def test_a_png_with_a_black_last_row_is_whole_all_the_same(mode):
+    black = 255 - SEVEN
+    data = interlaced_png(black) if mode == "interlaced" else png(Image.fromarray(black).convert(mode))
+    assert np.array_equal(grey(decode_image(data)), black)
+
+
 @pytest.mark.parametrize("head", [b"a\0\0", b"a\0\1\0en\0a\0"])
 def test_a_text_bomb_is_broken(head):
     bomb = zlib.compress(b"\0" * 64_000_000, 9)
@@ -232,6 +264,14 @@ def test_pictures_that_claim_no_size_are_broken():
         data[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
         with pytest.raises(BrokenImageError, match=f"{width}x{height}"):
             decode_image(bytes(data))
+
+
+@pytest.mark.parametrize("shape", [(10, 1250), (1250, 10)])
+def test_a_strip_too_narrow_to_judge_its_light_is_too_small(shape):
+    """Guard: the look at the coarse shape in _photographed_ink; there are no edges across a single row."""
+    noise = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    with pytest.raises(ImageTooSmallError, match="no digit fits"):
+        preprocess(decode_image(png(noise)))
 
 
 def test_a_jpeg_whose_frame_header_is_too_short_is_broken():

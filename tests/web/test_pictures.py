@@ -119,6 +119,11 @@ def test_pictures_too_small_for_a_digit_are_422(client: FlaskClient, size: tuple
     problem(as_png(client, saved_as(Image.new("L", size, 255), "PNG")), 422, "image_too_small")
 
 
+def test_a_strip_of_noise_is_422(client: FlaskClient) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (26, 3000)).astype(np.uint8)
+    problem(as_png(client, png(Image.fromarray(noise))), 422, "image_too_small")
+
+
 @pytest.mark.parametrize("kept", [9, 20, 33, 50, 200, -30, -13, -5])
 def test_a_truncated_png_is_400(client: FlaskClient, seven: bytes, kept: int) -> None:
     problem(as_png(client, seven[:kept]), 400, "broken_image")

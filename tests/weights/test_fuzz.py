@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.fuzz.weights import feed, mutant, repaired, run_batch, run_small_file, seeds
+from tests.fuzz.batches import feed_mutants
+from tests.fuzz.weights import feed, mutant, repaired, run_small_file, seeds
 
 
 def test_mutants_are_read_or_refused():
-    outcomes = run_batch(seed=0, count=1500)
+    outcomes = feed_mutants(mutant, feed, seed=0, count=1500)
     assert outcomes["read"] > 0
     assert outcomes["refused"] > outcomes["read"]
 
