@@ -1,8 +1,10 @@
 """gunicorn's threaded worker, made patient with the many and short with the few who hold everyone up.
 
-Four things are different. A connection takes a thread only once it has said something. A client that has not
-sent its request within the time limit, however slowly it drips, is cut off. And the application is told when
-a request is one too many, so that it can turn it away (`mnistweb/web/load.py`).
+Five things are different. A connection takes a thread only once it has said something. A client that has not
+sent its request within the time limit, however slowly it drips, is cut off. The application is told when a
+request is one too many, so that it can turn it away (`mnistweb/web/load.py`). What is no proper HTTP is answered
+as every other error (`mnistweb/web/unreadable.py`). And an answer leaves in one piece
+(`mnistweb/web/one_send.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from mnistweb.web.load import turn_away
+from mnistweb.web.one_send import OneSend, make_room
 from mnistweb.web.unreadable import answer_to_unreadable, is_unreadable
 
 
@@ -36,6 +39,7 @@ class PatientWorker(ThreadWorker):
         """Take a new connection and wait for its first bytes without a thread."""
         try:
             client, address = listener.accept()
+            make_room(client)
         except OSError:  # it went away again, or another worker was faster
             return
         self.nr_conns += 1
@@ -55,6 +59,17 @@ class PatientWorker(ThreadWorker):
         """Read and answer one request, in a thread of its own."""
         turn_away(conn not in self._taken)
         return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        """Answer a request that has been read; true when the connection stays open."""
+        connection = conn.sock
+        conn.sock = answer = OneSend(connection)
+        try:
+            stays_open = super().handle_request(req, conn)
+        finally:
+            conn.sock = connection
+        answer.flush()
+        return stays_open
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """A request could not be read, or answering it failed outside of the application."""
