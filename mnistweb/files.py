@@ -11,8 +11,10 @@ _TEMPORARY_PREFIX = ".mnistweb-"
 _TEMPORARY_SUFFIX = ".partial"
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes, *, durable: bool = True) -> None:
     """Replace the file at `path` by `data`: write beside it, flush to the disk, rename.
+
+    Without `durable` nothing is flushed: for what is written often and may be lost with the power.
 
     Raises OSError when the disk refuses; the earlier file is then untouched and nothing is left beside it.
     """
@@ -25,13 +27,15 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide the file from a server running as another user
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+    if durable:
+        _flush_folder(path.parent)
 
 
 def remove_leftovers(folder: str | os.PathLike[str]) -> int:

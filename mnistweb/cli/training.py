@@ -19,10 +19,12 @@ from mnistweb.data.errors import DataError
 from mnistweb.nn.errors import NetworkError
 from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.files import load_recipe, recipe_names, write_recipe
+from mnistweb.recipes.live import LiveProgress
 from mnistweb.recipes.recipe import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Recipe
 from mnistweb.recipes.runs import CHECKPOINT, MODEL, latest_run, new_run_folder, read_settings
 from mnistweb.recipes.sources import datasets_needed
 from mnistweb.recipes.training import train_recipe
+from mnistweb.recipes.training_queue import leave_queue
 from mnistweb.resources import instance_folder
 from mnistweb.weights import WeightsError, write_model
 
@@ -98,6 +100,11 @@ _SUMMARY = (
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Also write the model here."
 )
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Tell of every step in the run folder, as the page /train wants it, and pause when it asks.",
+)
 @click.option("--show", is_flag=True, help="Print the complete recipe as TOML, and train nothing.")
 def train(
     recipe_name: str | None,
@@ -108,6 +115,7 @@ def train(
     data_dir: Path | None,
     install: bool,
     output: Path | None,
+    live: bool,
     show: bool,
     **flags: Any,
 ) -> None:
@@ -133,8 +141,10 @@ def train(
         click.echo(write_recipe(recipe), nl=False)
         return
     click.echo(f"run folder: {run_folder}")
+    progress = progress_for()
     try:
-        progress = progress_for()
+        if live:
+            progress = LiveProgress(run_folder, recipe.training.epochs, progress)
         if data_dir is None:
             for dataset in datasets_needed(recipe.data):
                 with closing(FetchProgress()) as shown:
@@ -151,14 +161,21 @@ def train(
         ]:
             write_model(path, saved)
             click.echo(f"wrote {path}")
+        if live and install:
+            _tell_servers()
+        progress.finished(saved.training)
     except KeyboardInterrupt:
         _say_how_to_resume(run_folder)
         sys.exit(_INTERRUPTED)
     except (DataError, RecipeError, RunError, NetworkError, WeightsError, OSError) as problem:
+        progress.failed(problem)
         click.echo(f"Error: {problem}", err=True)
         if isinstance(problem, NetworkError):
             _say_how_to_resume(run_folder)
         sys.exit(1)
+    finally:
+        if live:
+            leave_queue(instance_folder())
 
 
 def _overrides(flags: dict[str, Any], settings: tuple[str, ...], name: str | None) -> dict[str, Any]:
@@ -212,6 +229,14 @@ def _run_to_resume(recipe_name: str | None, run_folder: Path | None) -> tuple[Re
         return read_settings(run_folder), run_folder
     except (RecipeError, RunError) as problem:
         raise click.UsageError(str(problem)) from problem
+
+
+def _tell_servers() -> None:
+    """Let the servers of this installation load the new model; what goes wrong there is no fault of ours."""
+    from mnistweb.web.running import reload_servers, running_servers
+
+    for server in reload_servers(running_servers(instance_folder()), instance_folder()):
+        click.echo(f"the server {server.pid}: {server.problem or 'has loaded it'}")
 
 
 def _say_how_to_resume(run_folder: Path) -> None:

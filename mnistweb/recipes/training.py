@@ -45,8 +45,9 @@ def train_recipe(
 ) -> SavedModel:
     """Train `recipe` and leave settings, curves, checkpoint and model in `run_folder`.
 
-    With `resume` the training goes on after the last epoch that `run_folder` has a checkpoint of, and gives
-    bit for bit what it would have given without the interruption. The test set is measured once, at the end.
+    With `resume` the training goes on after the last epoch that `run_folder` has a checkpoint of, or begins
+    if it has settings alone, and gives bit for bit what it would have given without the interruption. The
+    test set is measured once, at the end.
 
     Raises RunError when the folder already holds a run, or has none to resume; DataError and RecipeError
     before anything is written; DivergedError when the numbers run away; the last checkpoint is kept.
@@ -96,6 +97,7 @@ def train_recipe(
                 ema_decay=training.ema_decay or None,
                 early_stopping=training.patience or None,
                 callbacks=[keep],
+                watch=progress.step,
                 threads=training.threads,
                 start=start,
             )
@@ -156,8 +158,10 @@ class _Watched:
             self._progress.advance()
 
 
-def _read_checkpoint(run_folder: Path) -> TrainingState:
+def _read_checkpoint(run_folder: Path) -> TrainingState | None:
     path = run_folder / CHECKPOINT
+    if (run_folder / SETTINGS).exists() and not path.exists():
+        return None  # stopped before the first epoch was over, or still waiting for its turn
     try:
         return TrainingState.from_dict(read_pickle(path))
     except OSError as problem:

@@ -20,6 +20,7 @@ from mnistweb.web.errors import ProblemError, problem_for_page
 from mnistweb.web.incoming import PixelBudget, read_form
 from mnistweb.web.loaded import loaded_models, model_summaries
 from mnistweb.web.metrics import count_predictions
+from mnistweb.web.other_sites import refuse_other_sites
 
 blueprint = Blueprint("upload", __name__)
 
@@ -36,7 +37,7 @@ def form() -> str:
 @blueprint.post("/upload")
 def upload() -> Response:
     """Read each picture; what is wrong with one is said beside it, and the others are answered."""
-    _refuse_other_sites()
+    refuse_other_sites()
     try:
         incoming = read_form()
         limit = current_app.config["MAX_UPLOAD_FILES"]
@@ -71,20 +72,6 @@ def _form_page(problem: dict[str, Any] | None) -> str:
         default_model=loaded_models().default,
         problem=problem,
     )
-
-
-def _refuse_other_sites() -> None:
-    """Browsers say where a form was posted from: only our own is taken. Other clients say nothing."""
-    came_from = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    if came_from is not None:
-        foreign = came_from not in ("same-origin", "none")
-    else:
-        foreign = origin is not None and origin.partition("://")[2].lower() != request.host.lower()
-    if foreign:
-        raise ProblemError(
-            "cross_site", "The form was posted from another site; open the upload page here instead."
-        )
 
 
 def _result(name: str, data: bytes, classifier: DigitClassifier, budget: PixelBudget) -> dict[str, Any]:
