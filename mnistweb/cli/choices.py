@@ -12,7 +12,7 @@ import click
 from mnistweb.cli.progress import progress_for
 from mnistweb.data import DataError, Dataset
 from mnistweb.imaging.errors import ImageError
-from mnistweb.inference import DigitClassifier, InferenceError
+from mnistweb.inference import VIEWS, DigitClassifier, InferenceError
 from mnistweb.nn.errors import NetworkError
 from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.plotting import PlottingUnavailableError
@@ -81,6 +81,13 @@ def load_set(set_name: str, dataset: str, data_dir: Path | None) -> Dataset:
     return (load_test if set_name == "test" else load_validation)(dataset, data_dir=data_dir)
 
 
-def load_classifier(name_or_path: str | None) -> DigitClassifier:
+def views_option(command: Callable[..., None]) -> Callable[..., None]:
+    """The option --views, for `load_classifier`."""
+    text = f"Average {len(VIEWS)} shifted and turned views of each picture: more often right, slower."
+    return click.option("--views", is_flag=True, help=text)(command)
+
+
+def load_classifier(name_or_path: str | None, *, views: bool = False) -> DigitClassifier:
     """The model of that name, in that file, or the default one. Raises WeightsError or InferenceError."""
-    return DigitClassifier.load(name_or_path)
+    classifier = DigitClassifier.load(name_or_path)
+    return classifier.with_views() if views else classifier

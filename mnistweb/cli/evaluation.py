@@ -10,7 +10,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from mnistweb.cli.choices import dataset_options, failing_cleanly, load_classifier, load_set
+from mnistweb.cli.choices import dataset_options, failing_cleanly, load_classifier, load_set, views_option
 from mnistweb.files import write_atomically
 from mnistweb.inference import DigitClassifier, ModelRegistry
 from mnistweb.nn.metrics import per_class_accuracy
@@ -25,10 +25,17 @@ _PICTURES_AT_ONCE = 250
 @click.argument("model", required=False)
 @click.option("--all", "every", is_flag=True, help="Each model that is installed.")
 @dataset_options
+@views_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a model, a line each.")
 @failing_cleanly
 def evaluate(
-    model: str | None, every: bool, set_name: str, dataset: str, data_dir: Path | None, as_json: bool
+    model: str | None,
+    every: bool,
+    set_name: str,
+    dataset: str,
+    data_dir: Path | None,
+    views: bool,
+    as_json: bool,
 ) -> None:
     """Measure MODEL, a name or a file, on a set of labelled pictures.
 
@@ -38,6 +45,8 @@ def evaluate(
     if every and model is not None:
         raise click.UsageError("give either MODEL or --all")
     classifiers = list(ModelRegistry.load_installed()) if every else [load_classifier(model)]
+    if views:
+        classifiers = [classifier.with_views() for classifier in classifiers]
     pictures = load_set(set_name, dataset, data_dir)
     if not as_json:
         click.echo(f"{pictures.name}, {len(pictures):,} pictures\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from mnistweb.cli.choices import dataset_options, failing_cleanly, load_classifier, load_set
+from mnistweb.cli.choices import dataset_options, failing_cleanly, load_classifier, load_set, views_option
 from mnistweb.imaging.errors import ImageError
 from mnistweb.inference import DigitClassifier, InferenceError, ModelRegistry, Prediction
 
@@ -22,14 +22,15 @@ _SHADES = " .:-=+*#%@"
 @click.option(
     "--as-is", is_flag=True, help="The pictures are 28x28 with bright ink already; do not prepare them."
 )
+@views_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a picture, a line each.")
 @failing_cleanly
-def predict(images: tuple[str, ...], model: str | None, as_is: bool, as_json: bool) -> None:
+def predict(images: tuple[str, ...], model: str | None, as_is: bool, views: bool, as_json: bool) -> None:
     """Read the digit in each IMAGE, a PNG or JPEG file; - reads one from standard input.
 
     A picture that cannot be read is reported, the others are read all the same, and the exit code is 1.
     """
-    classifier = load_classifier(model)
+    classifier = load_classifier(model, views=views)
     width = max(len(name) for name in images)
     failed = False
     for name in images:

@@ -6,8 +6,10 @@ from mnistweb.inference.explanations import activations, contributions
 from mnistweb.inference.pictures import mnist_pixels, prepare
 from mnistweb.inference.prediction import Prediction
 from mnistweb.inference.registry import ModelRegistry
+from mnistweb.inference.views import VIEWS, View
 
 __all__ = [
+    "VIEWS",
     "DigitClassifier",
     "InferenceError",
     "ModelRegistry",
@@ -15,6 +17,7 @@ __all__ = [
     "PixelsError",
     "Prediction",
     "UnknownModelError",
+    "View",
     "activations",
     "contributions",
     "mnist_pixels",

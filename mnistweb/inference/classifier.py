@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mnistweb.inference.errors import PixelsError
 from mnistweb.inference.pictures import SIDE, Picture, prepare
 from mnistweb.inference.prediction import Prediction, calibrated, verdict_of
+from mnistweb.inference.views import VIEWS, View, seen
 from mnistweb.weights import SavedModel, read_model
 
 
@@ -21,11 +22,13 @@ class DigitClassifier:
         classifier = DigitClassifier.load()
         classifier.predict("seven.png").prediction      # 7
 
-    `saved` is the model as it was read; `network` is the same with batch normalisation folded in.
+    `saved` is the model as it was read; `network` is the same with batch normalisation folded in. `views` are
+    the ways in which each picture is looked at; without any, once and as it is.
     """
 
-    def __init__(self, saved: SavedModel) -> None:
+    def __init__(self, saved: SavedModel, *, views: Sequence[View] = ()) -> None:
         self.saved = saved
+        self.views = tuple(views)
         self.network = saved.model.folded()
         self._temperature = float(saved.calibration["temperature"])
         self._thresholds = dict(saved.verdict)
@@ -54,6 +57,13 @@ class DigitClassifier:
     def architecture(self) -> str:
         """The layers in one line, "784 -> 128 -> 64 -> 10"."""
         return self.saved.model.architecture
+
+    def with_views(self, views: Sequence[View] = VIEWS) -> DigitClassifier:
+        """The same classifier, but answering with the mean over several views of each picture.
+
+        It is right a little more often, and takes as many times as long as there are views.
+        """
+        return DigitClassifier(self.saved, views=views)
 
     def predict(self, picture: Picture, *, preprocess: bool = True) -> Prediction:
         """Read one picture.
@@ -88,8 +98,14 @@ class DigitClassifier:
         return answers
 
     def probabilities(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Calibrated probabilities (N, classes) float64 of (N, 28, 28) or (N, 28, 28, 1) float32 pixels."""
-        return calibrated(self.logits(pixels), self._temperature)
+        """Calibrated probabilities (N, classes) float64 of (N, 28, 28) or (N, 28, 28, 1) float32 pixels.
+
+        They are the mean over the views, if there are any.
+        """
+        if not self.views:
+            return calibrated(self.logits(pixels), self._temperature)
+        total = sum(calibrated(self.logits(seen(pixels, view)), self._temperature) for view in self.views)
+        return np.asarray(total / len(self.views))
 
     def logits(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the network's last layer says, (N, classes), for pictures (N, 28, 28) or (N, 28, 28, 1)."""
