@@ -36,6 +36,7 @@ class Clients:
         self._threads = [threading.Thread(target=self._run, args=(place, count)) for place in range(count)]
 
     def __enter__(self) -> Clients:
+        self._began = time.monotonic()
         for thread in self._threads:
             thread.start()
         return self
@@ -44,6 +45,7 @@ class Clients:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        self.lasted = time.monotonic() - self._began  # seconds, from the first request to the last answer
 
     @property
     def answered(self) -> int:
