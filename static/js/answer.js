@@ -50,10 +50,10 @@ export class AnswerCard {
   #showDigit(prediction, probabilities) {
     this.digit.textContent = prediction;
     this.rows.forEach((row, digit) => {
-      const probability = probabilities[digit] ?? 0;
+      const probability = probabilities[digit];
       row.classList.toggle("top", digit === prediction);
-      row.querySelector("rect").setAttribute("width", (100 * probability).toFixed(2));
-      row.querySelector(".bar-percent").textContent = percent(probability);
+      row.querySelector("rect").setAttribute("width", (100 * (probability ?? 0)).toFixed(2));
+      row.querySelector(".bar-percent").textContent = probability === undefined ? "" : percent(probability);
     });
   }
 }

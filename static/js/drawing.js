@@ -6,6 +6,8 @@
 //   {kind: "clear"}                    so that clearing can be undone as well
 // x, y and width are parts of the sheet's side, 0 to 1. pressure is 0 to 1, or null for a pointer without any.
 
+const SPACING = 0.006; // a fast mouse sends a thousand points a second; closer ones than this make no better line
+
 export class Drawing extends EventTarget {
   #marks = [];
   #undone = [];
@@ -23,9 +25,7 @@ export class Drawing extends EventTarget {
   /** One touch that went no farther than the brush is wide: the start of something, not worth a question yet. */
   get isDot() {
     const [mark, ...others] = this.marks;
-    if (others.length > 0 || mark?.kind !== "stroke") return false;
-    const extent = (of) => Math.max(...mark.points.map(of)) - Math.min(...mark.points.map(of));
-    return Math.max(extent(({ x }) => x), extent(({ y }) => y)) < mark.width;
+    return others.length === 0 && mark?.kind === "stroke" && mark.points.every((point) => apart(point, mark.points[0]) < mark.width);
   }
 
   get canUndo() {
@@ -43,9 +43,13 @@ export class Drawing extends EventTarget {
     return mark;
   }
 
-  /** Lengthen a stroke that add() returned. */
+  /** Lengthen a stroke that add() returned. Its last point moves along until it is far enough from the one before. */
   extend(stroke, points) {
-    stroke.points.push(...points);
+    for (const point of points) {
+      const [before, last] = stroke.points.slice(-2);
+      if (last && apart(before, last) < SPACING) stroke.points.pop();
+      stroke.points.push(point);
+    }
     this.#changed();
   }
 
@@ -70,4 +74,8 @@ export class Drawing extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+function apart(one, other) {
+  return Math.hypot(one.x - other.x, one.y - other.y);
 }

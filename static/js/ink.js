@@ -1,10 +1,11 @@
 // How marks become pixels, on the screen's canvas and in the picture that is sent alike.
 
 const PICTURE_SIDE = 280;
+const PIECE = 0.01; // of the sheet: the longest straight piece of a line that swells,
+const STEP = 0.0025; // and the most by which the next piece is wider or narrower
 
-/** Paint marks onto a square canvas of the given side in device pixels. */
+/** Paint marks onto a square canvas of the given side in device pixels, over what is there. */
 export function paintMarks(context, side, marks, colour) {
-  context.clearRect(0, 0, side, side);
   context.lineCap = "round";
   context.lineJoin = "round";
   context.strokeStyle = colour;
@@ -42,35 +43,55 @@ function paintPicture(context, side, image, colour) {
 
 function paintStroke(context, side, { points, width }) {
   const at = points.map((point) => ({ x: point.x * side, y: point.y * side, width: side * width * swelling(point.pressure) }));
-  if (at.length === 1) {
-    context.beginPath();
-    context.arc(at[0].x, at[0].y, at[0].width / 2, 0, 2 * Math.PI);
-    context.fill();
-    return;
-  }
-  // Points are joined by quadratic curves that meet halfway between them, so a slow pointer leaves no corners.
-  // Where the pressure changes, the line is painted in pieces, each of its own width.
-  let from = at[0];
   context.beginPath();
-  context.moveTo(from.x, from.y);
-  context.lineWidth = from.width;
-  for (let i = 1; i < at.length - 1; i++) {
-    const halfway = { x: (at[i].x + at[i + 1].x) / 2, y: (at[i].y + at[i + 1].y) / 2 };
-    if (at[i].width !== context.lineWidth) {
-      context.stroke();
-      context.beginPath();
-      context.moveTo(from.x, from.y);
-      context.lineWidth = at[i].width;
-    }
-    context.quadraticCurveTo(at[i].x, at[i].y, halfway.x, halfway.y);
-    from = halfway;
+  if (at.every(({ x, y }) => x === at[0].x && y === at[0].y)) {
+    const widest = Math.max(...at.map((point) => point.width));
+    context.arc(at[0].x, at[0].y, widest / 2, 0, 2 * Math.PI); // a line of length 0 would not show
+    return context.fill();
   }
-  const last = at.at(-1);
-  context.lineTo(last.x, last.y);
+  if (at.some((point) => point.width !== at[0].width)) return paintSwelling(context, side, at);
+  context.lineWidth = at[0].width;
+  context.moveTo(at[0].x, at[0].y);
+  for (const { control, to } of curves(at)) context.quadraticCurveTo(control.x, control.y, to.x, to.y);
   context.stroke();
 }
 
 /** What pressure does to the width: half as wide at the lightest touch, half as wide again at the hardest. */
 function swelling(pressure) {
   return pressure === null ? 1 : 0.5 + pressure;
+}
+
+// Points are joined by quadratic curves that meet halfway between them, so a slow pointer leaves no corners.
+function* curves(at) {
+  let from = at[0];
+  for (let i = 1; i < at.length - 1; i++) {
+    const to = between(at[i], at[i + 1], 0.5);
+    yield { from, control: at[i], to };
+    from = to;
+  }
+  yield { from, control: from, to: at.at(-1) }; // a straight end
+}
+
+// A line whose width changes is painted in short pieces, each a little wider or narrower than the one before.
+function paintSwelling(context, side, at) {
+  for (const { from, control, to } of curves(at)) {
+    const length = Math.hypot(to.x - from.x, to.y - from.y);
+    const pieces = Math.ceil(Math.max(1, length / (PIECE * side), Math.abs(to.width - from.width) / (STEP * side)));
+    let last = from;
+    for (let piece = 1; piece <= pieces; piece++) {
+      const part = piece / pieces;
+      const next = between(between(from, control, part), between(control, to, part), part);
+      context.lineWidth = next.width;
+      context.beginPath();
+      context.moveTo(last.x, last.y);
+      context.lineTo(next.x, next.y);
+      context.stroke();
+      last = next;
+    }
+  }
+}
+
+function between(one, other, part) {
+  const mix = (key) => one[key] + part * (other[key] - one[key]);
+  return { x: mix("x"), y: mix("y"), width: mix("width") };
 }

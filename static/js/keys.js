@@ -3,7 +3,10 @@
 const CELLS = 28;
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** commands: {undo, redo, clear, predict, toggleEraser, changeBrush}; report(sentence) speaks to screen readers. */
+/**
+ * commands: {undo, redo, clear, predict, toggleEraser, changeBrush}, of which each may return what it did in words;
+ * report(sentence) speaks to screen readers.
+ */
 export function drawWithKeys(canvas, cell, drawing, tool, commands, report) {
   const at = { column: CELLS / 2, row: CELLS / 4 };
   let stroke = null; // the one that is being drawn while the pen is down
@@ -11,13 +14,13 @@ export function drawWithKeys(canvas, cell, drawing, tool, commands, report) {
 
   const point = () => ({ x: (at.column + 0.5) / CELLS, y: (at.row + 0.5) / CELLS, pressure: null });
 
-  function show() {
+  function show(done) {
     cell.hidden = false;
     cell.style.setProperty("left", `${(100 * at.column) / CELLS}%`);
     cell.style.setProperty("top", `${(100 * at.row) / CELLS}%`);
     cell.classList.toggle("down", stroke !== null);
-    const did = stroke === null ? "" : stroke.tool === "eraser" ? ", erased" : ", inked";
-    report(`row ${at.row + 1}, column ${at.column + 1}${did}`);
+    const inking = stroke === null ? "" : stroke.tool === "eraser" ? ", erased" : ", inked";
+    report(typeof done === "string" ? done : `row ${at.row + 1}, column ${at.column + 1}${inking}`);
   }
 
   function penDown() {
@@ -50,7 +53,7 @@ export function drawWithKeys(canvas, cell, drawing, tool, commands, report) {
   // Changing history under a stroke that is being drawn would lengthen a mark that is gone.
   const afterLifting = (command) => () => {
     penUp();
-    command();
+    return command();
   };
   const named = {
     " ": penDown,
@@ -75,8 +78,7 @@ export function drawWithKeys(canvas, cell, drawing, tool, commands, report) {
     if (!action) return;
     event.preventDefault();
     if (event.repeat && !(event.key in STEPS)) return;
-    action();
-    show();
+    show(action());
   });
   canvas.addEventListener("keyup", (event) => {
     if (event.key !== " " || locked) return;
@@ -84,9 +86,10 @@ export function drawWithKeys(canvas, cell, drawing, tool, commands, report) {
     cell.classList.remove("down");
   });
   canvas.addEventListener("focus", () => canvas.matches(":focus-visible") && show());
-  canvas.addEventListener("pointerdown", () => (cell.hidden = true));
-  canvas.addEventListener("blur", () => {
-    penUp();
-    cell.hidden = true;
-  });
+  for (const name of ["pointerdown", "blur"]) {
+    canvas.addEventListener(name, () => {
+      penUp();
+      cell.hidden = true;
+    });
+  }
 }

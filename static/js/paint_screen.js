@@ -2,6 +2,7 @@
 
 import { AnswerCard } from "./answer.js";
 import { showOnBoard } from "./board.js";
+import { showBrush } from "./cursor.js";
 import { Drawing } from "./drawing.js";
 import { asPicture } from "./ink.js";
 import { drawWithKeys } from "./keys.js";
@@ -52,6 +53,7 @@ function forget(sentence) {
 function changed() {
   $("undo").disabled = !drawing.canUndo;
   $("redo").disabled = !drawing.canRedo;
+  $("save-drawing").disabled = $("share").disabled = drawing.isBlank;
   $("paint-canvas").parentElement.classList.toggle("blank", drawing.isBlank);
   live.outdate();
   if (drawing.isBlank || drawing.isDot) forget("Nothing drawn yet");
@@ -110,20 +112,59 @@ function tool() {
   return { tool: $("eraser").getAttribute("aria-pressed") === "true" ? "eraser" : "pen", width: $("brush").value / 100 };
 }
 
+// Each says in words what it did, for those who can't see it.
 const commands = {
-  undo: () => drawing.undo(),
-  redo: () => drawing.redo(),
-  clear: () => drawing.clear(),
+  undo() {
+    if (!drawing.canUndo) return "nothing to undo";
+    drawing.undo();
+    return "undone";
+  },
+  redo() {
+    if (!drawing.canRedo) return "nothing to redo";
+    drawing.redo();
+    return "drawn again";
+  },
+  clear() {
+    drawing.clear();
+    return "cleared";
+  },
   predict,
-  toggleEraser: () => $("eraser").setAttribute("aria-pressed", String(tool().tool === "pen")),
-  changeBrush: (steps) => ($("brush").value = Number($("brush").value) + steps),
+  toggleEraser() {
+    const erasing = tool().tool === "pen";
+    $("eraser").setAttribute("aria-pressed", String(erasing));
+    updateCursor();
+    return erasing ? "eraser" : "pen";
+  },
+  changeBrush(steps) {
+    $("brush").value = Number($("brush").value) + steps;
+    return `brush ${nameBrush()}`;
+  },
 };
+
+function nameBrush() {
+  const name = `${$("brush").value} % of the sheet`;
+  $("brush").setAttribute("aria-valuetext", name);
+  updateCursor();
+  return name;
+}
+
+// While the slider moves, a dot on the sheet shows how wide the line will be.
+function showBrushDot(shown) {
+  const dot = document.querySelector(".brush-dot");
+  dot.hidden = !shown;
+  dot.style.setProperty("width", `${$("brush").value}%`);
+}
 
 $("undo").addEventListener("click", commands.undo);
 $("redo").addEventListener("click", commands.redo);
 $("clear").addEventListener("click", commands.clear);
 $("predict").addEventListener("click", predict);
 $("eraser").addEventListener("click", commands.toggleEraser);
+$("brush").addEventListener("input", () => {
+  nameBrush();
+  showBrushDot(true);
+});
+for (const name of ["pointerup", "pointercancel", "blur"]) $("brush").addEventListener(name, () => showBrushDot(false));
 $("live").addEventListener("change", () => $("live").checked && changed());
 $("model").addEventListener("change", () => !drawing.isBlank && predict());
 $("compare").addEventListener("change", () => {
@@ -138,6 +179,8 @@ for (const id of ["reasons", "layers"]) {
 }
 
 showOnBoard($("paint-canvas"), drawing);
+const updateCursor = showBrush($("paint-canvas"), tool);
+nameBrush();
 drawWithPointer($("paint-canvas"), drawing, tool, () => $("live").checked && !drawing.isDot && live.askSoon(true));
 drawWithKeys($("paint-canvas"), document.querySelector(".cell"), drawing, tool, commands, (sentence) => {
   $("cell-report").textContent = sentence;
