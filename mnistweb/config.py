@@ -132,6 +132,11 @@ SETTINGS: tuple[Setting, ...] = (
         "`auto` text on a terminal, `off` not at all.",
         choices=("auto", "json", "text", "off"),
     ),
+    Setting(
+        "TRAINING_PAGE",
+        False,
+        "Whether there is `/train`, where whoever reaches the server trains networks on this machine.",
+    ),
     # The server of `mnistweb serve`
     Setting("HOST", "127.0.0.1", "The address to listen on."),
     Setting("PORT", 8000, "The port to listen on; 0: any free one."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 from typing import Any
 
@@ -19,6 +20,11 @@ import click
 @click.option("--workers", type=click.IntRange(1), help="Worker processes. [default: 2]")
 @click.option("--threads", type=click.IntRange(1), help="Threads of each worker. [default: 4]")
 @click.option("--open", "open_browser", is_flag=True, help="Open the paint screen in the browser.")
+@click.option(
+    "--training",
+    is_flag=True,
+    help="With the page /train, where networks are trained; for this machine alone.",
+)
 @click.option("--reload", is_flag=True, help="Start anew when a file changes, for development.")
 def serve(
     host: str | None,
@@ -26,6 +32,7 @@ def serve(
     workers: int | None,
     threads: int | None,
     open_browser: bool,
+    training: bool,
     reload: bool,
 ) -> None:
     """Serve the paint screen and the API until Ctrl-C.
@@ -42,8 +49,14 @@ def serve(
 
     given = {"HOST": host, "PORT": port, "WORKERS": workers, "THREADS": threads}
     overrides: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if training:
+        overrides["TRAINING_PAGE"] = True
     try:
         settings = load_settings(instance_folder(), overrides)
+        if settings["TRAINING_PAGE"]:
+            _check_loopback(settings["HOST"])
+            if settings["TRUSTED_HOSTS"] is None:  # else a name that others point at this machine would do
+                overrides["TRUSTED_HOSTS"] = ["localhost", "127.0.0.1", "[::1]", settings["HOST"]]
         settings["PORT"] = _free_port(settings["HOST"], settings["PORT"])
         overrides["PORT"] = settings["PORT"]
         address = f"http://{_shown_host(settings['HOST'])}:{settings['PORT']}/paint-screen"
@@ -58,6 +71,19 @@ def serve(
     click.echo(f"The paint screen: {address}   (Ctrl-C ends)")
     with blas_threads(1):  # the workers are forked from here; each of their threads computes on its own
         server.run()
+
+
+def _check_loopback(host: str) -> None:
+    """Raise ClickException unless only this machine itself can reach `host`."""
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = host == "localhost"
+    if not is_loopback:
+        raise click.ClickException(
+            "the training page lets whoever reaches it use this machine, so with it the server listens on "
+            f"loopback alone, not on {host or 'every address'}; leave out --host, or the training page"
+        )
 
 
 def _free_port(host: str, port: int) -> int:

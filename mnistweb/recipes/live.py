@@ -161,6 +161,12 @@ def read_live(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def note_start(folder: Path) -> None:
+    """Whatever was written of an earlier start is over; its curves are kept."""
+    content = json.dumps(read_live(folder) | {"state": "starting", "stage": "", "done": 0, "total": 0})
+    write_atomically(folder / LIVE, content.encode(), durable=False)
+
+
 def read_ending(folder: Path) -> str:
     """Why the training in `folder` failed, in words; empty when it did not."""
     try:

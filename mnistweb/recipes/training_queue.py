@@ -28,7 +28,7 @@ from pathlib import Path
 
 from mnistweb.files import write_atomically
 from mnistweb.recipes.errors import RunError
-from mnistweb.recipes.live import CONTROL, PAUSE, STOP
+from mnistweb.recipes.live import CONTROL, PAUSE, STOP, note_start
 from mnistweb.recipes.recipe import Recipe
 from mnistweb.recipes.runs import MODEL, new_run_folder, read_settings, write_settings
 
@@ -192,6 +192,7 @@ class TrainingQueue:
 
     def _start(self, entry: Entry) -> Entry:
         folder = self.folder_of(entry.run)
+        note_start(folder)
         environment = {key: value for key, value in os.environ.items() if key != "PROMETHEUS_MULTIPROC_DIR"}
         environment |= {"MNISTWEB_INSTANCE": str(self._instance), "PYTHONUNBUFFERED": "1"}
         with (self._folder / "running").open("ab") as lock, (folder / "train.log").open("ab") as log:

@@ -21,6 +21,7 @@ from mnistweb.web import (
     openapi,
     paint_screen,
     predict,
+    train,
     upload,
 )
 from mnistweb.web.body import Request, check_framing
@@ -31,6 +32,7 @@ from mnistweb.web.load import check_load
 from mnistweb.web.loaded import load_models
 from mnistweb.web.logs import configure_logging, start_clock
 from mnistweb.web.metrics import register_metrics
+from mnistweb.web.streams import register_streams
 
 __all__ = ["create_app"]
 
@@ -85,6 +87,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     register_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    if app.config["TRAINING_PAGE"]:
+        register_streams(app)
+        app.register_blueprint(train.blueprint)
     return app
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from mnistweb.web.loaded import loaded_models, model_summaries
@@ -18,7 +18,7 @@ def start() -> Response:
 
 @blueprint.get("/paint-screen")
 def paint_screen() -> str:
-    """The drawing page."""
-    return render_template(
-        "paint_screen.html", models=model_summaries(), default_model=loaded_models().default
-    )
+    """The drawing page, with the model `?model=` chosen if there is one of that name."""
+    models, wanted = loaded_models(), request.args.get("model", "")
+    chosen = wanted if wanted in models.names else models.default
+    return render_template("paint_screen.html", models=model_summaries(), default_model=chosen)

@@ -19,6 +19,7 @@ from typing import Any
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from mnistweb.web import streams
 from mnistweb.web.load import turn_away
 from mnistweb.web.one_send import OneSend, make_room
 from mnistweb.web.unreadable import answer_to_unreadable, is_unreadable
@@ -84,6 +85,16 @@ class PatientWorker(ThreadWorker):
         self._since.pop(conn, None)
         self._taken.discard(conn)
         super().finish_request(conn, fs)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """gunicorn asks the worker to end: what would go on by itself ends first."""
+        streams.ending.set()
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """gunicorn asks the worker to end at once."""
+        streams.ending.set()
+        super().handle_quit(sig, frame)
 
     def murder_pending(self) -> None:
         """Close what has said nothing for too long; gunicorn calls this about once a second."""

@@ -1,0 +1,169 @@
+"""`/train`: start a training, watch the network learn, pause it, stop it, and take it to the paint screen.
+
+The page is there only when TRAINING_PAGE is on, for whoever reaches it uses this machine's processors.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, make_response, redirect, render_template, request
+from flask import send_file as send
+from werkzeug.wrappers import Response as AnyResponse
+
+from mnistweb.recipes.errors import RecipeError, RunError
+from mnistweb.recipes.files import recipe_names
+from mnistweb.recipes.live import WEIGHTS
+from mnistweb.recipes.training_queue import Entry, State, TakenError, TrainingQueue
+from mnistweb.web.loaded import loaded_models
+from mnistweb.web.other_sites import refuse_other_sites
+from mnistweb.web.streams import stream
+from mnistweb.web.training_form import (
+    DEFAULT_RECIPE,
+    FIELDS,
+    Filled,
+    choices_of,
+    fill_from_form,
+    fill_from_recipe,
+    make_recipe,
+)
+from mnistweb.web.training_view import COLUMNS, view
+
+blueprint = Blueprint("train", __name__)
+
+ACTIONS = ("pause", "resume", "stop")
+
+
+@blueprint.get("/train")
+def train() -> Response:
+    """The run under way, or `?run=`; the queue; and a form for a new one with the settings of `?recipe=`."""
+    state = _queue().look()
+    try:
+        filled = fill_from_recipe(request.args.get("recipe") or DEFAULT_RECIPE, _free_name(state))
+    except RecipeError as problem:
+        filled = fill_from_recipe(DEFAULT_RECIPE, _free_name(state))
+        filled.problems[""] = str(problem)
+    return _page(state, filled)
+
+
+@blueprint.post("/train")
+def start() -> AnyResponse:
+    """Start a training with the settings of the form, or say beside each field what is wrong with it."""
+    refuse_other_sites()
+    filled = fill_from_form(request.form)
+    recipe = make_recipe(filled)
+    if recipe is None:
+        return _page(_queue().look(), filled, 422)
+    try:
+        entry = _queue().add(recipe, taken=loaded_models().names)
+    except TakenError as problem:
+        filled.problems["name"] = _sentence(problem)
+        return _page(_queue().look(), filled, 409)
+    except OSError as problem:
+        filled.problems[""] = f"The run cannot be written: {problem.strerror}."
+        return _page(_queue().look(), filled, 500)
+    return redirect(f"{request.script_root}/train?run={entry.run}", 303)
+
+
+@blueprint.post("/train/<run>/<action>")
+def change(run: str, action: str) -> AnyResponse:
+    """Pause, resume or stop a run."""
+    refuse_other_sites()
+    entry = _entry(_queue().look(), run)
+    if action not in ACTIONS or entry is None:
+        abort(404)
+    try:
+        if action == "resume":
+            _queue().resume(run, taken=loaded_models().names)
+        else:
+            getattr(_queue(), action)(run)
+    except (RunError, OSError) as problem:
+        state = _queue().look()
+        filled = fill_from_recipe(DEFAULT_RECIPE, _free_name(state))
+        return _page(state, filled, 409, run=run, problem=_sentence(problem))
+    return redirect(f"{request.script_root}/train?run={run}", 303)
+
+
+@blueprint.get("/train/events")
+def events() -> Response:
+    """What happens to the run `?run=`, as it happens."""
+    queue, run = _queue(), request.args.get("run", "")
+    models = loaded_models()
+    if _entry(queue.look(), run) is None:
+        abort(404)
+
+    def look() -> dict[str, Any]:
+        state = queue.look()
+        entry = _entry(state, run)
+        if entry is None:
+            return {"queue": _fingerprint(state, False)}
+        seen = view(queue, state, entry)
+        told = asdict(seen) | {"numbers": seen.numbers, "cells": [seen.cells(row) for row in seen.rows]}
+        return told | {"queue": f"{seen.state} {_fingerprint(state, entry.name in models.names)}"}
+
+    return stream(look)
+
+
+@blueprint.get("/train/<run>/weights.png")
+def weights(run: str) -> Response:
+    """The weights of the first layer of a run, as a picture."""
+    if _entry(_queue().look(), run) is None:
+        abort(404)
+    path = _queue().folder_of(run) / WEIGHTS
+    if not path.is_file():
+        abort(404)
+    return send(path, mimetype="image/png", max_age=0)
+
+
+def _page(
+    state: State, filled: Filled, status: int = 200, *, run: str | None = None, problem: str = ""
+) -> Response:
+    queue = _queue()
+    shown = _entry(state, run or request.args.get("run", "")) or next(iter(state.entries), None)
+    seen = view(queue, state, shown) if shown else None
+    loaded = shown is not None and shown.name in loaded_models().names
+    page = render_template(
+        "train.html",
+        seen=seen,
+        is_loaded=loaded,
+        columns=COLUMNS,
+        waiting=state.waiting,
+        current=state.current,
+        ended=[view(queue, state, entry) for entry in state.ended],
+        fingerprint=f"{seen.state} {_fingerprint(state, loaded)}" if seen else "",
+        problem=problem,
+        recipes=recipe_names(),
+        fields=FIELDS,
+        choices_of=choices_of,
+        filled=filled,
+        models=loaded_models().names,
+    )
+    return make_response(page, status)
+
+
+def _queue() -> TrainingQueue:
+    return TrainingQueue(Path(current_app.instance_path))
+
+
+def _entry(state: State, run: str) -> Entry | None:
+    return next((entry for entry in state.entries if entry.run == run), None)
+
+
+def _free_name(state: State) -> str:
+    """A name that nothing here has yet."""
+    taken = {*loaded_models().names, *(entry.name for entry in state.entries)}
+    numbers = [int(found[1]) for name in taken if (found := re.fullmatch(r"own-(\d{1,6})", name))]
+    return f"own-{max(numbers, default=0) + 1}"
+
+
+def _fingerprint(state: State, is_loaded: bool) -> str:
+    """Changes with all that the page shows outside of the curves."""
+    return " ".join([*(f"{entry.run}:{entry.pid}" for entry in state.entries), str(is_loaded)])
+
+
+def _sentence(problem: Exception) -> str:
+    text = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
+    return f"{text[:1].upper()}{text[1:]}."

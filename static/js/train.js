@@ -1,0 +1,120 @@
+// The page /train while a training runs: listens to what the server tells of it, and draws that.
+
+import { drawChart } from "./chart.js";
+
+const $ = (id) => document.getElementById(id);
+const ROOT = document.documentElement.dataset.root;
+const AGAIN_MS = 2000;
+const UNDER_WAY = new Set(["queued", "starting", "preparing", "training", "pausing", "paused", "finishing"]);
+
+const CURVES = {
+  loss: { title: "Loss", point: 1, validation: "validation_loss", write: short },
+  accuracy: { title: "Accuracy", point: 2, validation: "validation_accuracy", write: (value) => `${+(100 * value).toFixed(2)} %` },
+  learning_rate: { title: "Learning rate", point: 3, write: short },
+  gradient_norm: { title: "Gradient norm", point: 4, write: short },
+  weight_norm: { title: "Weight norm", point: 5, write: short },
+};
+
+let shown = null; // what the server told last
+
+function short(value) {
+  return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(0) : String(+value.toPrecision(3));
+}
+
+function show(told) {
+  const run = $("run");
+  if (told.queue !== run.dataset.queue) refresh(told.queue);
+  if (!told.state) return;
+  shown = told;
+  run.dataset.state = told.state;
+  if ($("run-sentence").textContent !== told.sentence) $("run-sentence").textContent = told.sentence;
+  $("run-stage").textContent = told.total && told.done ? `${told.stage}, ${told.done} of ${told.total}` : told.stage || "progress";
+  $("run-progress").max = told.total || 1;
+  $("run-progress").value = told.done;
+  told.numbers.forEach(([, value], index) => {
+    $("run-numbers").children[index].lastElementChild.textContent = value;
+  });
+  if (told.weights) {
+    const source = `${ROOT}/train/${told.run}/weights.png?${told.weights}`;
+    if ($("weights").getAttribute("src") !== source) $("weights").src = source;
+    $("weights-figure").hidden = false;
+  }
+  showRows(told.cells);
+  drawCharts();
+}
+
+function showRows(rows) {
+  $("epochs").hidden = rows.length === 0;
+  if ($("epoch-rows").rows.length === rows.length) return;
+  $("epoch-rows").replaceChildren(
+    ...rows.map((cells) => {
+      const row = document.createElement("tr");
+      for (const cell of cells) row.insertCell().textContent = cell;
+      return row;
+    }),
+  );
+}
+
+function drawCharts() {
+  if (!shown || (shown.points.length === 0 && shown.rows.length === 0)) return;
+  $("charts").hidden = false;
+  for (const frame of document.querySelectorAll("[data-chart]")) {
+    const { title, point, validation, write } = CURVES[frame.dataset.chart];
+    const curves = [{ kind: "training", points: trainingPoints(frame.dataset.chart, point) }];
+    if (validation) curves.push({ kind: "validation", points: shown.rows.filter((row) => validation in row).map((row) => [row.epoch, row[validation]]) });
+    const height = frame.classList.contains("small") ? 150 : 240;
+    drawChart(frame.querySelector(".chart-drawing"), { title, curves, epochs: shown.epochs || shown.rows.length, write, height });
+  }
+}
+
+/** Points within the epochs; where they are missing, for the epochs before, one an epoch. */
+function trainingPoints(key, column) {
+  const within = shown.points.filter((point) => point[column] !== null).map((point) => [point[0], point[column]]);
+  const first = within.length ? within[0][0] : Infinity;
+  return [...shown.rows.filter((row) => row.epoch < first && key in row).map((row) => [row.epoch, row[key]]), ...within];
+}
+
+/** What the server writes around the curves has changed: the buttons, the queue. The form stays as it is. */
+async function refresh(queue) {
+  $("run").dataset.queue = queue;
+  const response = await fetch(`${ROOT}/train?run=${encodeURIComponent($("run").dataset.run)}`).catch(() => null);
+  if (!response?.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const id of ["run-actions", "queue"]) {
+    const focused = $(id).contains(document.activeElement);
+    $(id).replaceWith(document.adoptNode(page.getElementById(id)));
+    if (focused) $(id).querySelector("button, a")?.focus();
+  }
+}
+
+let source = null;
+
+function listen() {
+  if (source || document.hidden) return;
+  source = new EventSource(`${ROOT}/train/events?run=${encodeURIComponent($("run").dataset.run)}`);
+  source.onmessage = (event) => {
+    show(JSON.parse(event.data));
+    if (!UNDER_WAY.has($("run").dataset.state)) hangUp();
+  };
+  source.onerror = () => {
+    if (source?.readyState !== EventSource.CLOSED) return; // it asks again by itself
+    hangUp();
+    setTimeout(listen, AGAIN_MS);
+  };
+}
+
+function hangUp() {
+  source?.close();
+  source = null;
+}
+
+if ($("run")) {
+  listen();
+  addEventListener("pagehide", hangUp);
+  addEventListener("pageshow", listen);
+  document.addEventListener("visibilitychange", () => (document.hidden ? hangUp() : listen()));
+  new ResizeObserver(drawCharts).observe($("charts"));
+}
+// With JavaScript the settings of a recipe come as soon as it is chosen.
+$("recipe").form.querySelector("button").hidden = true;
+$("recipe").addEventListener("change", () => $("recipe").form.requestSubmit());
