@@ -3,6 +3,7 @@
 ```
 runs/mlp-128-64-20260131-120000/
     settings.toml    the complete recipe; trains the same weights again
+    facts.json       what it learned from (the data's hash), seed, version, date; at the end the accuracies
     curves.csv       a row an epoch, for any spreadsheet
     checkpoint.pkl   everything that a resumed training needs; replaced in one step after each epoch
     model.pkl        the finished model, in the form the server reads
@@ -11,9 +12,14 @@ runs/mlp-128-64-20260131-120000/
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import io
-from collections.abc import Iterable, Mapping
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,9 +31,13 @@ from mnistweb.recipes.recipe import Recipe
 from mnistweb.resources import instance_folder
 
 SETTINGS = "settings.toml"
+FACTS = "facts.json"
 CURVES = "curves.csv"
 CHECKPOINT = "checkpoint.pkl"
 MODEL = "model.pkl"
+
+_LARGEST_CURVES = 8_000_000  # bytes; ten thousand epochs, the most there may be, are a fifth of that
+_PATIENCE_SECONDS = 0.5  # for those who only look whether a run is being trained
 
 
 def runs_folder() -> Path:
@@ -66,6 +76,56 @@ def read_settings(folder: Path) -> Recipe:
     return parse_recipe(text, name=folder.name)
 
 
+def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write what is known of the run beside its settings, for people and any program."""
+    write_atomically(folder / FACTS, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """The facts of a run; empty when it has none, as before its data were read. Raises RunError."""
+    try:
+        facts = json.loads((folder / FACTS).read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as problem:
+        raise RunError(f"{folder / FACTS} cannot be read as JSON") from problem
+    if not isinstance(facts, dict):
+        raise RunError(f"{folder / FACTS}: expected an object, got a {type(facts).__name__}")
+    return facts
+
+
+@contextlib.contextmanager
+def being_trained(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, which is made if need be, for the one training that may work in it.
+
+    The lock is the process's: it is gone when that ends, however it ends. Raises RunError when another
+    process holds it, OSError when the folder can't be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not _locked(descriptor, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise RunError(f"{folder} is being trained already, by another process")
+            time.sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_being_trained(folder: Path) -> bool:
+    """Whether a process is training in this folder now."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _locked(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
 def write_curves(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write one line an epoch; the whole file is replaced, so a resumed run never doubles a line."""
     rows = list(rows)
@@ -84,8 +144,10 @@ def read_curves(folder: Path) -> list[dict[str, float]]:
     path = folder / CURVES
     try:
         with path.open(newline="", encoding="utf-8") as file:
+            if os.fstat(file.fileno()).st_size > _LARGEST_CURVES:
+                raise RunError(f"{path} is larger than {_LARGEST_CURVES:,} bytes, so no curves of ours")
             lines = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as problem:
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise RunError(f"{folder} has no curves to plot: cannot read {CURVES}") from problem
     rows = []
     for number, line in enumerate(lines, start=2):  # line 1 is the header
@@ -94,6 +156,16 @@ def read_curves(folder: Path) -> list[dict[str, float]]:
         except (TypeError, ValueError) as problem:
             raise RunError(f"{path}, line {number}: expected numbers, got {list(line.values())}") from problem
     return rows
+
+
+def _locked(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system that knows no locks
+    return True
 
 
 def _recipe_name(folder: Path) -> str | None:

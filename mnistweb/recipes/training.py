@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ import mnistweb
 from mnistweb.data.dataset import Dataset
 from mnistweb.files import remove_leftovers
 from mnistweb.nn.batches import Batch, Batches
-from mnistweb.nn.errors import NetworkError
+from mnistweb.nn.errors import DivergedError, NetworkError
 from mnistweb.nn.losses import softmax_cross_entropy
 from mnistweb.nn.model import Sequential
 from mnistweb.nn.training import TrainingState, evaluate, fit
@@ -28,7 +29,16 @@ from mnistweb.recipes.optimization import build_optimizer, build_schedule
 from mnistweb.recipes.prefetch import Prefetched
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.recipe import Recipe
-from mnistweb.recipes.runs import CHECKPOINT, MODEL, SETTINGS, write_curves, write_settings
+from mnistweb.recipes.runs import (
+    CHECKPOINT,
+    MODEL,
+    SETTINGS,
+    being_trained,
+    read_facts,
+    write_curves,
+    write_facts,
+    write_settings,
+)
 from mnistweb.recipes.sources import OWN, PHOTOS, TrainingData, load_training_data
 from mnistweb.weights import SavedModel, WeightsError, read_pickle, write_model, write_pickle
 
@@ -53,28 +63,60 @@ def train_recipe(
     before anything is written; DivergedError when the numbers run away; the last checkpoint is kept.
     """
     progress = progress or Progress()
-    start = _read_checkpoint(run_folder) if resume else None
-    if not resume and (run_folder / SETTINGS).exists():
-        raise RunError(f"{run_folder} already holds a run; resume it, or choose another folder")
-    check_architecture(recipe.architecture)  # reading and drawing the data may take minutes
-    data = load_training_data(recipe.data, data_dir=data_dir, progress=progress)
+    with ExitStack() as held:
+        if resume:
+            held.enter_context(being_trained(run_folder))
+        else:
+            _refuse_used(run_folder)
+        start = _read_checkpoint(run_folder) if resume else None
+        check_architecture(recipe.architecture)  # reading and drawing the data may take minutes
+        data = load_training_data(recipe.data, data_dir=data_dir, progress=progress)
+        training = recipe.training
+        rng = np.random.default_rng([training.seed, _INITIAL_WEIGHTS])
+        model = build_model(recipe.architecture, len(data.label_names), rng)
+        batches = MixedBatches(
+            data.sources,
+            data.shares,
+            batch_size=training.batch_size,
+            seed=training.seed,
+            num_classes=len(data.label_names),
+            augment=recipe.augmentation if recipe.augmentation.enabled else None,
+        )
+        schedule = build_schedule(recipe.schedule, epochs=training.epochs, steps_per_epoch=len(batches))
+        if resume:
+            remove_leftovers(run_folder)
+        else:
+            held.enter_context(being_trained(run_folder))
+            _refuse_used(run_folder)  # by another training that started meanwhile
+            write_settings(run_folder, recipe)
+        facts = _first_facts(recipe, data, run_folder)
+        write_facts(run_folder, facts)
+        progress.note(f"{recipe.name}: {model.architecture}, {model.num_parameters:,} parameters")
+        try:
+            history = _fit(recipe, model, batches, schedule, data, run_folder, start, progress)
+        except DivergedError as problem:
+            write_facts(run_folder, facts | {"diverged": str(problem)})
+            raise
+        saved = _finished(recipe, model, data, history)
+        write_model(run_folder / MODEL, saved)
+        # The recipe is in the settings, in a form that is easier to read.
+        told = {key: value for key, value in saved.training.items() if key != "recipe"}
+        write_facts(run_folder, facts | told | {"parameters": model.num_parameters})
+        return saved
+
+
+def _fit(
+    recipe: Recipe,
+    model: Sequential,
+    batches: MixedBatches,
+    schedule: Callable[[int], float],
+    data: TrainingData,
+    run_folder: Path,
+    start: TrainingState | None,
+    progress: Progress,
+) -> list[dict[str, float]]:
+    """The training itself, with a checkpoint and a row of the curves after each epoch; returns the rows."""
     training = recipe.training
-    rng = np.random.default_rng([training.seed, _INITIAL_WEIGHTS])
-    model = build_model(recipe.architecture, len(data.label_names), rng)
-    batches = MixedBatches(
-        data.sources,
-        data.shares,
-        batch_size=training.batch_size,
-        seed=training.seed,
-        num_classes=len(data.label_names),
-        augment=recipe.augmentation if recipe.augmentation.enabled else None,
-    )
-    schedule = build_schedule(recipe.schedule, epochs=training.epochs, steps_per_epoch=len(batches))
-    if resume:
-        remove_leftovers(run_folder)
-    else:
-        write_settings(run_folder, recipe)
-    progress.note(f"{recipe.name}: {model.architecture}, {model.num_parameters:,} parameters")
 
     def keep(state: TrainingState) -> None:
         write_pickle(run_folder / CHECKPOINT, state.as_dict())
@@ -85,7 +127,7 @@ def train_recipe(
     validation = _together(data.validation.values())
     with Prefetched(batches) as prefetched:
         try:
-            history = fit(
+            return fit(
                 model,
                 _Watched(prefetched, progress, training.epochs),
                 optimizer=build_optimizer(recipe.optimizer),
@@ -103,9 +145,27 @@ def train_recipe(
             )
         finally:
             progress.end()
-    saved = _finished(recipe, model, data, history)
-    write_model(run_folder / MODEL, saved)
-    return saved
+
+
+def _refuse_used(run_folder: Path) -> None:
+    if (run_folder / SETTINGS).exists():
+        raise RunError(f"{run_folder} already holds a run; resume it, or choose another folder")
+
+
+def _first_facts(recipe: Recipe, data: TrainingData, run_folder: Path) -> dict[str, Any]:
+    """What is known of a run before its first step; one that is resumed keeps the date of its start."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        started = read_facts(run_folder).get("started", now)
+    except RunError:  # broken, and about to be replaced
+        started = now
+    return {
+        "name": recipe.name,
+        "started": started,
+        **data.facts,
+        "seed": recipe.training.seed,
+        "program_version": mnistweb.__version__,
+    }
 
 
 def _finished(

@@ -13,7 +13,18 @@ from mnistweb.recipes import training
 from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.files import load_recipe
 from mnistweb.recipes.progress import Progress
-from mnistweb.recipes.runs import CHECKPOINT, CURVES, MODEL, SETTINGS, read_curves, read_settings
+from mnistweb.recipes.runs import (
+    CHECKPOINT,
+    CURVES,
+    FACTS,
+    MODEL,
+    SETTINGS,
+    being_trained,
+    is_being_trained,
+    read_curves,
+    read_facts,
+    read_settings,
+)
 from mnistweb.recipes.training import train_recipe
 from mnistweb.weights import read_model
 from tests.recipes.tiny import write_tiny_dataset
@@ -79,7 +90,7 @@ class KillAfter(Progress):
 def test_a_training_leaves_a_readable_run_and_a_model_that_has_learned(recipe, tmp_path, two_processes):
     folder = tmp_path / "run"
     saved = train_recipe(recipe, run_folder=folder)
-    assert {path.name for path in folder.iterdir()} == {SETTINGS, CURVES, CHECKPOINT, MODEL}
+    assert {path.name for path in folder.iterdir()} == {SETTINGS, FACTS, CURVES, CHECKPOINT, MODEL}
     assert read_settings(folder) == recipe
     assert [row["epoch"] for row in read_curves(folder)] == [1, 2, 3, 4]
     assert saved.training["test_accuracy"] > 0.9
@@ -88,6 +99,30 @@ def test_a_training_leaves_a_readable_run_and_a_model_that_has_learned(recipe, t
     assert facts["recipe"]["architecture"]["hidden"] == [16]
     assert len(facts["data_sha256"]) == 64
     assert {"seed", "epochs", "validation_accuracy", "date", "seconds", "program_version"} <= set(facts)
+
+
+def test_hash_of_the_data_seed_and_accuracies_are_in_a_plain_file(recipe, tmp_path):
+    class Looks(Progress):
+        def epoch(self, row, epochs):
+            self.facts, self.trains = read_facts(tmp_path), is_being_trained(tmp_path)
+
+    looks = Looks()
+    saved = train_recipe(recipe, run_folder=tmp_path, progress=looks)
+    assert looks.trains
+    assert looks.facts["data_sha256"] == saved.training["data_sha256"]
+    assert (looks.facts["seed"], "test_accuracy" in looks.facts) == (1, False)
+    facts = read_facts(tmp_path)
+    assert facts["test_accuracy"] == saved.training["test_accuracy"]
+    assert facts["started"] == looks.facts["started"]
+    assert not is_being_trained(tmp_path)
+
+
+def test_a_run_that_is_being_trained_is_not_trained_a_second_time(recipe, tmp_path):
+    with pytest.raises(Killed):
+        train_recipe(recipe, run_folder=tmp_path, progress=KillAfter(1))
+    with being_trained(tmp_path), pytest.raises(RunError, match="is being trained already"):
+        train_recipe(recipe, run_folder=tmp_path, resume=True)
+    train_recipe(recipe, run_folder=tmp_path, resume=True)
 
 
 def test_equal_recipes_give_equal_weights_and_other_seeds_others(dataset, tmp_path):
@@ -134,7 +169,10 @@ def test_a_training_that_blows_up_says_where_and_keeps_the_last_checkpoint(datas
     with pytest.raises(DivergedError, match="epoch 2"):
         train_recipe(good, run_folder=tmp_path, resume=True)
     assert (tmp_path / CHECKPOINT).read_bytes() == checkpoint
+    assert "epoch 2" in read_facts(tmp_path)["diverged"]
     monkeypatch.undo()
+    train_recipe(good, run_folder=tmp_path, resume=True)
+    assert "diverged" not in read_facts(tmp_path)
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(recipe, tmp_path):
