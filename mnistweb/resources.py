@@ -23,6 +23,11 @@ def resource_folder(name: str) -> Path:
     return installed if installed.is_dir() else _CHECKOUT / _IN_CHECKOUT.get(name, name)
 
 
+def checkout_folder() -> Path | None:
+    """The checkout that the program runs from, or None when it is installed."""
+    return None if (_PACKAGE / "instance").is_dir() else _CHECKOUT
+
+
 def shipped_weights_folder() -> Path:
     """The read-only folder with the weights that came with the program."""
     return resource_folder("instance")

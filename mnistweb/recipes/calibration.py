@@ -66,8 +66,32 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, *,
 
     probabilities: (N, classes). labels: int (N,). Defined in Guo et al. (2017), section 2.
     """
-    confidences = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    numbers = np.minimum((confidences * bins).astype(int), bins - 1)
+    confidences, right, numbers = _binned(probabilities, labels, bins)
     gaps = np.bincount(numbers, confidences - right, minlength=bins)  # (bins,): sum of confidence - accuracy
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def reliability(probabilities: np.ndarray, labels: np.ndarray, *, bins: int = 15) -> list[list[float]]:
+    """What `expected_calibration_error` compares: [count, mean confidence, accuracy] of each of the ranges.
+
+    A range without answers is [0, 0.0, 0.0]. Rounded to six digits after the point.
+    """
+    confidences, right, numbers = _binned(probabilities, labels, bins)
+    counts = np.bincount(numbers, minlength=bins)
+    means = [
+        np.bincount(numbers, values, minlength=bins) / np.maximum(counts, 1)
+        for values in (confidences, right)
+    ]
+    return [
+        [int(count), round(float(confidence), 6), round(float(accuracy), 6)]
+        for count, confidence, accuracy in zip(counts, *means, strict=True)
+    ]
+
+
+def _binned(
+    probabilities: np.ndarray, labels: np.ndarray, bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each answer its confidence, whether it is right, and the number of its range; each (N,)."""
+    confidences = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    return confidences, right, np.minimum((confidences * bins).astype(int), bins - 1)

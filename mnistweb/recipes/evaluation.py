@@ -6,6 +6,7 @@ The file holds numbers only. Which picture a mistake is comes from its index in 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,5 +45,12 @@ def read_evaluation(folder: Path | None = None) -> dict[str, Any] | None:
 def write_evaluation(folder: Path, evaluation: dict[str, Any]) -> Path:
     """Write `evaluation` into `folder`, replacing what is there; returns the path. Raises OSError."""
     path = folder / EVALUATION
-    write_atomically(path, (json.dumps(evaluation, indent=1, allow_nan=False) + "\n").encode())
+    evaluation = {"format": FORMAT, "version": VERSION, **evaluation}
+    write_atomically(path, _compact(evaluation).encode())
     return path
+
+
+def _compact(evaluation: dict[str, Any]) -> str:
+    """JSON, indented, but each list of numbers on one line, so that a person can read and compare it."""
+    text = json.dumps(evaluation, indent=1, allow_nan=False)
+    return re.sub(r"\[[^\[\]{}\"]*\]", lambda found: " ".join(found[0].split()), text) + "\n"

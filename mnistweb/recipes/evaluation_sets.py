@@ -13,7 +13,7 @@ import mnistweb.inference.drawings
 from mnistweb.data.catalogue import MNIST, STROKES
 from mnistweb.data.dataset import Dataset
 from mnistweb.data.errors import DataError
-from mnistweb.data.unipen import read_unipen
+from mnistweb.data.unipen import StrokeDigit, read_unipen
 from mnistweb.recipes import evaluation_negatives, evaluation_pictures, evaluation_textures
 from mnistweb.recipes.drawn_pictures import as_source, renderings_folder
 from mnistweb.recipes.drawn_sources import find_strokes_file, split_writers
@@ -37,7 +37,7 @@ class EvaluationSet:
     licence: str
 
 
-_OURS = "drawn by this program; no other data"
+_OURS = "drawn by this program"
 EVALUATION_SETS = {
     "mnist": EvaluationSet(
         "MNIST test", "The 10,000 test images of MNIST, as they are.", MNIST.credit, MNIST.licence
@@ -91,7 +91,7 @@ def load_evaluation_set(
     if name == NEGATIVES:
         images, labels = _draw(name, evaluation_negatives.draw_negatives, _NEGATIVES, [], "", progress)
         return Dataset(images[..., np.newaxis], labels, title, evaluation_negatives.KINDS)
-    held_out = split_writers(read_unipen(find_strokes_file(data_dir)), DataSettings().validation_writers)[1]
+    held_out = _held_out(data_dir)
     # The file's content is known by its checksum; what else the pictures depend on is which writers are kept.
     key = f"{STROKES.files[0].md5} {DataSettings().validation_writers}"
     if name == "photos":
@@ -117,7 +117,7 @@ def file_maker(name: str, *, data_dir: Path | None = None) -> Callable[[int], by
         raise DataError(f"the pictures of {name!r} are not drawn")
     if name == NEGATIVES:
         return evaluation_negatives.negative_file
-    held_out = split_writers(read_unipen(find_strokes_file(data_dir)), DataSettings().validation_writers)[1]
+    held_out = _held_out(data_dir)
     if name == "photos":
         source = as_source(load_test(data_dir=data_dir))
         make = partial(
@@ -127,6 +127,11 @@ def file_maker(name: str, *, data_dir: Path | None = None) -> Callable[[int], by
         files = {"scans": evaluation_pictures.scan_file, "writers": evaluation_pictures.writers_file}
         make = partial(files[name], digits=held_out)
     return lambda number: make(number)[0]
+
+
+def _held_out(data_dir: Path | None) -> list[StrokeDigit]:
+    """The digits of the writers that no recipe learns from unless it says otherwise."""
+    return split_writers(read_unipen(find_strokes_file(data_dir)), DataSettings().validation_writers)[1]
 
 
 def _draw(

@@ -13,27 +13,35 @@ class PlottingUnavailableError(ImportError):
     """matplotlib is not installed; it comes with the extra `plots`."""
 
 
-def curves_png(rows: Sequence[dict[str, float]], title: str) -> bytes:
-    """Loss and accuracy over the epochs, side by side, as a PNG.
+def curves_png(runs: Sequence[tuple[str, Sequence[dict[str, float]]]]) -> bytes:
+    """Loss and accuracy over the epochs, side by side, of one run or of several over each other, as a PNG.
 
-    rows: as `read_curves` gives them. Raises PlottingUnavailableError without matplotlib.
+    runs: for each its title, and its rows as `read_curves` gives them. Each has a colour; training is dashed,
+    validation is not. Raises PlottingUnavailableError without matplotlib.
     """
-    figure = _figure(10, 4)
-    epochs = [row["epoch"] for row in rows]
+    figure = new_figure(10, 4 if len(runs) < 4 else 5)
     for place, quantity in enumerate(("loss", "accuracy"), start=1):
         axes = figure.add_subplot(1, 2, place)
-        for key, label in ((quantity, "training"), (f"validation_{quantity}", "validation")):
-            if all(key in row for row in rows):
+        for number, (title, rows) in enumerate(runs):
+            of_run = f"{title}, " if len(runs) > 1 else ""
+            for key, label, dashes in (
+                (f"validation_{quantity}", "validation", "-"),
+                (quantity, "training", "--"),
+            ):
+                points = [(row["epoch"], row[key]) for row in rows if key in row]
                 # A run of one epoch is a dot; a line through it would not be seen.
-                axes.plot(
-                    epochs, [row[key] for row in rows], label=label, marker="o" if len(rows) < 3 else None
-                )
-        axes.set_title(f"{title}: {quantity}")
+                marker = "o" if len(points) < 3 else None
+                if points:
+                    style = {"color": f"C{number}", "linestyle": dashes, "marker": marker}
+                    axes.plot(*zip(*points, strict=True), label=of_run + label, **style)
+        axes.set_title(f"{runs[0][0]}: {quantity}" if len(runs) == 1 else quantity)
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        axes.legend()
-    return _png(figure)
+        if place == 1 and axes.lines:
+            # Beside one another both would need a legend; below them one does, and hides no curve.
+            figure.legend(loc="outside lower center", ncols=min(4, 2 * len(runs)))
+    return png_of(figure)
 
 
 def confusion_png(confusion: np.ndarray, labels: Sequence[str], title: str) -> bytes:
@@ -41,8 +49,13 @@ def confusion_png(confusion: np.ndarray, labels: Sequence[str], title: str) -> b
 
     Raises PlottingUnavailableError without matplotlib.
     """
-    figure = _figure(7, 6.5)
-    axes = figure.add_subplot()
+    figure = new_figure(7, 6.5)
+    draw_confusion(figure.add_subplot(), confusion, labels, title)
+    return png_of(figure)
+
+
+def draw_confusion(axes: Any, confusion: np.ndarray, labels: Sequence[str], title: str) -> None:
+    """Draw the confusion matrix (classes, classes) into matplotlib axes."""
     mistakes = confusion - np.diag(confusion.diagonal())
     axes.imshow(mistakes, cmap="Reds", vmin=0, vmax=max(1, int(mistakes.max())))
     for row, column in np.argwhere(confusion):
@@ -52,10 +65,10 @@ def confusion_png(confusion: np.ndarray, labels: Sequence[str], title: str) -> b
     axes.set_xlabel("was read as")
     axes.set_ylabel("was")
     axes.set_title(title)
-    return _png(figure)
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure, in inches. Raises PlottingUnavailableError without matplotlib."""
     try:
         from matplotlib.figure import Figure  # not pyplot: no window, no global state
     except ImportError as problem:
@@ -65,7 +78,8 @@ def _figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _png(figure: Any) -> bytes:
+def png_of(figure: Any) -> bytes:
+    """The figure as a PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()
