@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import tempfile
 from pathlib import Path
+from typing import IO
 
 _TEMPORARY_PREFIX = ".mnistweb-"
 _TEMPORARY_SUFFIX = ".partial"
@@ -25,12 +27,13 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, durable: bool
     )
     try:
         with os.fdopen(descriptor, "wb") as file:
+            _lock(file)  # until it has its name: so remove_leftovers sees that its writer lives
             file.write(data)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide the file from a server running as another user
-        os.replace(temporary, path)
+            os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide it from a server running as another user
+            os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -39,16 +42,27 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, durable: bool
 
 
 def remove_leftovers(folder: str | os.PathLike[str]) -> int:
-    """Remove the temporary files that killed writers left in `folder`; returns how many there were.
+    """Remove the temporary files that killed writers left in `folder` and below; returns how many there were.
 
-    Called by whoever owns the folder when it starts, while no other writer is at work there.
+    Those of writers that are at work stay.
     """
     removed = 0
-    for leftover in list(Path(folder).glob(f"{_TEMPORARY_PREFIX}*{_TEMPORARY_SUFFIX}")):
-        with contextlib.suppress(OSError):  # in a folder that is read-only they harm nobody
-            leftover.unlink()
+    for leftover in list(Path(folder).rglob(f"{_TEMPORARY_PREFIX}*{_TEMPORARY_SUFFIX}")):
+        with contextlib.suppress(OSError), leftover.open("rb") as file:
+            _lock(file)  # fails while the writer lives
+            leftover.unlink()  # fails in a folder that is read-only, where they harm nobody
             removed += 1
     return removed
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Mark the file as in use. Raises BlockingIOError when it is marked already."""
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a file system without locks
+        return
 
 
 def _flush_folder(folder: Path) -> None:

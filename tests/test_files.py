@@ -7,24 +7,64 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import signal
 import stat
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from mnistweb.files import remove_leftovers, write_atomically
-from tests.fuzz.killed_writers import kill_writers
+
+CHECKOUT = Path(__file__).resolve().parents[1]
 
 
-def test_a_killed_writer_leaves_the_old_file_or_the_new_one(tmp_path):
-    """Guard: the rename in write_atomically."""
-    found = kill_writers(tmp_path, kills=15)
-    assert found["whole"] == 15
-    assert found["broken"] == found["stayed"] == 0
+def test_killed_writers_leave_the_old_file_or_the_new_one():
+    """Guard: the rename in write_atomically. In a process of its own, since it forks."""
+    command = [sys.executable, "-m", "tests.fuzz.killed_writers", "--kills", "12"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "'weights': 12, 'checkpoint': 12, 'cache': 12, 'debug image': 12" in done.stdout
+
+
+def test_all_that_the_program_keeps_is_written_by_write_atomically():
+    """The others are told: what is no file for a reader, or is nobody's once its process ends."""
+    others = {
+        "mnistweb/files.py": "it is write_atomically",
+        "mnistweb/web/shared_counts.py": "mapped into memory, removed as the server ends",
+        "mnistweb/web/running.py": "locked and written in place; its reader reads again",
+        "mnistweb/recipes/live.py": "room for a training's last words on a full disk, taken early",
+        "mnistweb/recipes/training_queue.py": "a lock, and a log that grows",
+        "mnistweb/data/transfer.py": "a download that goes on where it ended; its hash is checked",
+    }
+    writing = re.compile(
+        r"open\([^)\n]*[\"'][wax]b?\+?[\"']|\.write_(bytes|text)\(|np\.save\w*\((?!buffer|stream|\n)"
+    )
+    found = {
+        str(path.relative_to(CHECKOUT))
+        for path in (CHECKOUT / "mnistweb").rglob("*.py")
+        if writing.search(path.read_text())
+    }
+    assert found <= set(others), found - set(others)
+
+
+def test_leftovers_of_a_writer_that_lives_stay(tmp_path, monkeypatch):
+    """Guard: the lock on what is not finished; a server may start while a model is imported."""
+    real = os.fsync
+    removed = []
+
+    def another_starts(descriptor: int) -> None:
+        removed.append(remove_leftovers(tmp_path))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", another_starts)
+    write_atomically(tmp_path / "model.pkl", b"new")
+    assert removed == [0, 0]
+    assert (tmp_path / "model.pkl").read_bytes() == b"new"
 
 
 def test_leftovers_that_cannot_be_removed_stop_nobody(tmp_path, monkeypatch):
@@ -43,8 +83,10 @@ def test_leftovers_of_killed_writers_are_removed_and_nothing_else_is(tmp_path):
     (tmp_path / ".mnistweb-curves.csv-x.partial").write_bytes(b"half")
     for name in ("model.pkl", "notes.partial", ".hidden"):
         (tmp_path / name).write_bytes(b"kept")
-    assert remove_leftovers(tmp_path) == 2
-    assert sorted(os.listdir(tmp_path)) == [".hidden", "model.pkl", "notes.partial"]
+    (tmp_path / "debug-images").mkdir()
+    (tmp_path / "debug-images" / ".mnistweb-a.png-x.partial").write_bytes(b"half")
+    assert remove_leftovers(tmp_path) == 3
+    assert sorted(os.listdir(tmp_path)) == [".hidden", "debug-images", "model.pkl", "notes.partial"]
     assert remove_leftovers(tmp_path) == 0
     assert remove_leftovers(tmp_path / "none") == 0
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mnistweb.data.dataset import Dataset
 from mnistweb.data.errors import DataError
-from mnistweb.files import write_atomically
+from mnistweb.files import remove_leftovers, write_atomically
 
 _VERSION = 1
 
@@ -40,6 +40,7 @@ def cached(cache_file: Path | None, key: str, make: Callable[[], Dataset]) -> Da
         return found
     dataset = make()
     with contextlib.suppress(OSError):  # the cache only saves time: the data set itself is whole
+        remove_leftovers(cache_file.parent)
         write_atomically(cache_file, _pack(dataset, key))
     return dataset
 

@@ -24,7 +24,7 @@ import mnistweb.recipes.drawings
 import mnistweb.recipes.drawn_sources
 import mnistweb.recipes.negatives
 import mnistweb.recipes.stand_ins
-from mnistweb.files import write_atomically
+from mnistweb.files import remove_leftovers, write_atomically
 from mnistweb.recipes.progress import Progress
 
 # (numbers of the pictures, ...) -> (images (N, 28, 28), labels int64 (N,))
@@ -64,6 +64,7 @@ def rendered(
     images, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
     buffer = io.BytesIO()
     np.savez_compressed(buffer, images=images, labels=labels)
+    remove_leftovers(folder)
     write_atomically(path, buffer.getvalue())
     return images, labels
 

@@ -13,6 +13,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from mnistweb.files import remove_leftovers
 from mnistweb.resources import instance_folder, resource_folder
 from mnistweb.web import shared_counts
 from mnistweb.web.loaded import default_model, reload_models
@@ -84,7 +85,7 @@ def server_settings(
         "preload_app": not reload,
         "reload": reload,
         "reload_extra_files": _watched_files() if reload else [],
-        "on_starting": shared_counts.start_sharing,
+        "on_starting": _start,
         "pre_fork": shared_counts.take_place,
         "on_exit": _end,
         "on_reload": reload_weights,
@@ -100,6 +101,11 @@ def reload_weights(arbiter: Any) -> None:
     """SIGHUP: the new workers get new weights; when those are broken, the earlier ones stay in use."""
     app = arbiter.app.callable
     _announce(arbiter, reload_models(app) if isinstance(app, Flask) else "")
+
+
+def _start(arbiter: Any) -> None:
+    remove_leftovers(instance_folder())  # of writers that were killed, the earlier server among them
+    shared_counts.start_sharing(arbiter)
 
 
 def _ready(arbiter: Any, open_in_browser: str) -> None:

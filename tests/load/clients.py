@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 from tests.load.mixture import Ask
 
+REQUESTS_PER_CONNECTION = 100
+
 
 class Clients:
-    """`count` threads that ask until the `with` block ends, each on a connection that it keeps.
+    """`count` threads that ask until the `with` block ends, each on a connection that it keeps for a while.
 
     rate: requests a second of all of them together; None: as fast as they are answered. Nothing is asked a
     second time: a connection that ends without an answer is a failure.
@@ -80,6 +82,8 @@ class Clients:
             due = max(due + pause, time.monotonic() - 1)  # what was missed is not made up for in one rush
             self._ask(connection, self.asks[index % len(self.asks)])
             index += 1
+            if index % REQUESTS_PER_CONNECTION == 0:
+                connection.close()  # the next request opens it again, perhaps to another worker
         connection.close()
 
     def _ask(self, connection: http.client.HTTPConnection, ask: Ask) -> None:

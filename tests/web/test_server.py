@@ -121,6 +121,14 @@ def test_sighup_with_broken_weights_keeps_the_earlier_ones(tmp_path: Path, own_w
         assert server.request("GET", "/health").status == 200
 
 
+def test_a_start_removes_what_killed_writers_left(tmp_path: Path, weights: Path) -> None:
+    left = tmp_path / "instance" / "debug-images" / ".mnistweb-a.png-x.partial"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    with LiveServer(weights, tmp_path / "instance"):
+        assert not left.exists()
+
+
 def test_sigterm_ends_the_requests_under_way_and_then_the_server(
     tmp_path: Path, weights: Path, body: bytes
 ) -> None:
