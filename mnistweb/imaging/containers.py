@@ -61,6 +61,8 @@ def open_png(data: bytes) -> Container:
     text_left = _MAX_UNPACKED_TEXT
     for kind, chunk in _png_chunks(data):
         body = chunk[8:-4]
+        if kind == b"IHDR" and len(kept) > 1:  # decoders believe the last one, whose size nobody has judged
+            raise BrokenImageError("the PNG is damaged: it has two headers")
         if kind in _PNG_KEPT:
             kept.append(chunk)
         elif kind == b"acTL":
@@ -161,7 +163,11 @@ def open_jpeg(data: bytes) -> Container:
     orientation = 1
     kept: list[bytes | memoryview] = [b"\xff\xd8"]
     scan = len(data)
+    frames = 0
     for marker, position, body in _jpeg_segments(data):
+        frames += marker in _JPEG_FRAMES
+        if frames > 1:  # decoders believe the last one, whose size nobody has judged
+            raise BrokenImageError("the JPEG is damaged: it has two frame headers")
         if marker == 0xDA:
             scan = position
         elif marker == 0xE1 and bytes(body[:6]) == b"Exif\0\0":

@@ -148,6 +148,22 @@ def test_too_many_pixels_of_a_jpeg_are_refused_before_any_decoding():
         decode_image(bytes(data))
 
 
+@pytest.mark.parametrize(("width", "height"), [(30000, 30000), (64, 64)])
+def test_a_second_header_is_broken(width, height):
+    """Guards: the looks for one in open_png and open_jpeg; Pillow believes the last, unlimited in size."""
+    data = png(SEVEN)
+    second = png_chunk(*png_header(width, height, depth=1))
+    with pytest.raises(BrokenImageError, match="two headers"):
+        decode_image(data[:33] + second + data[33:])
+    data = jpeg(SEVEN)
+    start = data.index(b"\xff\xc0")
+    end = start + 2 + int.from_bytes(data[start + 2 : start + 4])
+    frame = bytearray(data[start:end])
+    frame[5:9] = struct.pack(">HH", height, width)
+    with pytest.raises(BrokenImageError, match="two frame headers"):
+        decode_image(data[:end] + bytes(frame) + data[end:])
+
+
 def test_the_limit_of_pixels_can_be_set():
     with pytest.raises(ImageTooLargeError, match="at most 4,095"):
         decode_image(png(SEVEN), max_pixels=4095)
