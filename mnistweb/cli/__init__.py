@@ -6,9 +6,10 @@ import click
 
 import mnistweb
 from mnistweb.cli.data import data
-from mnistweb.cli.evaluation import confusion, evaluate, plot
+from mnistweb.cli.evaluation import confusion, evaluate
 from mnistweb.cli.gradcheck import gradcheck
 from mnistweb.cli.prediction import models, predict, samples
+from mnistweb.cli.runs import plot, runs
 from mnistweb.cli.serving import serve
 from mnistweb.cli.training import train
 from mnistweb.cli.weights import weights
@@ -22,5 +23,8 @@ def main() -> None:
     """Reads handwritten digits with neural networks written from scratch in NumPy."""
 
 
-for command in (data, train, evaluate, confusion, predict, samples, plot, models, gradcheck, weights, serve):
+for command in (
+    *(data, train, runs, plot, evaluate, confusion),
+    *(predict, samples, models, gradcheck, weights, serve),
+):
     main.add_command(command)

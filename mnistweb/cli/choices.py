@@ -48,6 +48,8 @@ def failing_cleanly(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
+        except BrokenPipeError:
+            raise  # whoever reads our output has enough, as `head` does; click ends quietly then
         except EXPECTED_ERRORS as problem:
             raise click.ClickException(str(problem)) from problem
 

@@ -1,10 +1,9 @@
-"""`evaluate`, `confusion`, `predict`, `samples`, `plot` and `models`, as a person types them."""
+"""`evaluate`, `confusion`, `predict`, `samples` and `models`, as a person types them."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from PIL import Image
 from mnistweb.cli import main
 from mnistweb.cli.prediction import ascii_art
 from mnistweb.recipes.files import load_recipe
-from mnistweb.recipes.runs import write_curves, write_settings
 from mnistweb.recipes.sources import load_test
 from mnistweb.recipes.training import train_recipe
 from mnistweb.weights import write_model
@@ -203,30 +201,3 @@ def test_a_broken_weights_file_is_named(instance):
     result = run("models")
     assert result.exit_code == 1
     assert "tiny.pkl" in result.output
-
-
-def test_plot_draws_the_curves_of_a_run(trained, tmp_path):
-    result = run("plot", trained[0], "-o", tmp_path / "curves.png")
-    assert result.exit_code == 0, result.output
-    with Image.open(tmp_path / "curves.png") as drawn:
-        assert drawn.size[0] > 500
-
-
-def test_plot_works_for_a_single_epoch_without_validation(tmp_path):
-    write_settings(tmp_path, load_recipe("mlp-64"))
-    write_curves(tmp_path, [{"epoch": 1, "loss": 0.5, "accuracy": 0.9}])
-    assert run("plot", tmp_path).exit_code == 0
-    assert (tmp_path / "curves.png").exists()
-
-
-def test_plot_says_what_is_missing_without_matplotlib(trained, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    result = run("plot", trained[0])
-    assert result.exit_code == 1
-    assert "pip install 'mnistweb[plots]'" in result.output
-
-
-def test_plot_of_something_else_says_so(tmp_path):
-    result = run("plot", tmp_path)
-    assert result.exit_code == 1
-    assert "no curves" in result.output
