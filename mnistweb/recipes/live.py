@@ -67,9 +67,10 @@ class LiveProgress(Progress):
         self._also.begin(title, total)
 
     def advance(self) -> None:
-        self._facts["done"] += 1
-        if self._facts["state"] == "preparing" and self._is_time("numbers", _NUMBERS_SECONDS):
-            self._write()
+        if self._facts["state"] == "preparing":  # a step of training tells more, in `step`
+            self._facts["done"] += 1
+            if self._is_time("numbers", _NUMBERS_SECONDS):
+                self._write()
         self._also.advance()
 
     def end(self) -> None:
@@ -96,13 +97,13 @@ class LiveProgress(Progress):
 
     def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
         if row["epoch"] == epochs:
-            self._facts |= {"state": "finishing", "stage": "calibrating and measuring"}
+            self._facts |= {"state": "finishing", "stage": "", "done": 0, "total": 0}
         self._write()
         self._also.epoch(row, epochs)
 
     def finished(self, facts: Mapping[str, Any]) -> None:
         told = {key: facts[key] for key in ("validation_accuracy", "test_accuracy") if key in facts}
-        self._facts |= {"state": "finished", "stage": "", **told}
+        self._facts |= {"state": "finished", "stage": "", "done": 0, "total": 0, **told}
         self._write()
         self._also.finished(facts)
 

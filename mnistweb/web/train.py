@@ -18,7 +18,7 @@ from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.files import recipe_names
 from mnistweb.recipes.live import WEIGHTS
 from mnistweb.recipes.training_queue import Entry, State, TakenError, TrainingQueue
-from mnistweb.web.loaded import loaded_models
+from mnistweb.web.loaded import loaded_models, weights_folders
 from mnistweb.web.other_sites import refuse_other_sites
 from mnistweb.web.streams import stream
 from mnistweb.web.training_form import (
@@ -91,7 +91,7 @@ def change(run: str, action: str) -> AnyResponse:
 def events() -> Response:
     """What happens to the run `?run=`, as it happens."""
     queue, run = _queue(), request.args.get("run", "")
-    models = loaded_models()
+    models, will_load = loaded_models(), _will_load()
     if _entry(queue.look(), run) is None:
         abort(404)
 
@@ -102,7 +102,10 @@ def events() -> Response:
             return {"queue": _fingerprint(state, False)}
         seen = view(queue, state, entry)
         told = asdict(seen) | {"numbers": seen.numbers, "cells": [seen.cells(row) for row in seen.rows]}
-        return told | {"queue": f"{seen.state} {_fingerprint(state, entry.name in models.names)}"}
+        is_loaded = entry.name in models.names
+        # Where a new model is to be loaded, there is still something to wait for when the training is done.
+        told["is_over"] = seen.is_over and (seen.state != "finished" or is_loaded or not will_load)
+        return told | {"queue": f"{seen.state} {_fingerprint(state, is_loaded)}"}
 
     return stream(look)
 
@@ -129,6 +132,7 @@ def _page(
         "train.html",
         seen=seen,
         is_loaded=loaded,
+        will_load=_will_load(),
         columns=COLUMNS,
         waiting=state.waiting,
         current=state.current,
@@ -142,6 +146,12 @@ def _page(
         models=loaded_models().names,
     )
     return make_response(page, status)
+
+
+def _will_load() -> bool:
+    """Whether the models of the instance folder are among those that this server loads."""
+    instance = Path(current_app.instance_path)
+    return instance in [Path(folder) for folder in weights_folders(current_app.config, instance)]
 
 
 def _queue() -> TrainingQueue:

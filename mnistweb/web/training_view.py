@@ -64,15 +64,20 @@ class RunView:
         }.get(self.state, [])
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.state in ("finished", "stopped", "failed", "lost")
+
+    @property
     def numbers(self) -> list[tuple[str, str]]:
         """The latest numbers, each with its name."""
         latest = dict(zip(POINT, self.points[-1], strict=True)) if self.points else {}
         last_row = self.rows[-1] if self.rows else {}
         return [
             ("Loss", _number(latest.get("loss"), "{:.4f}")),
-            ("Accuracy", _number(latest.get("accuracy"), "{:.2%}")),
+            ("Accuracy", _percent(latest.get("accuracy"))),
             ("Loss, kept aside", _number(last_row.get("validation_loss"), "{:.4f}")),
-            ("Accuracy, kept aside", _number(last_row.get("validation_accuracy"), "{:.2%}")),
+            ("Accuracy, kept aside", _percent(last_row.get("validation_accuracy"))),
             ("Learning rate", _number(latest.get("learning_rate"), "{:.3g}")),
             ("Gradient norm", _number(latest.get("gradient_norm"), "{:.3g}")),
             ("Weight norm", _number(latest.get("weight_norm"), "{:.4g}")),
@@ -143,7 +148,7 @@ def _sentence(seen: RunView, state: State, live: dict[str, Any], ending: str, ke
             return "All epochs are done; calibrating and measuring."
         case "finished":
             told = [
-                f"{live[key]:.2%} of the {words}"
+                f"{_percent(live[key])} of the {words}"
                 for key, words in (
                     ("validation_accuracy", "images kept aside"),
                     ("test_accuracy", "test images"),
@@ -162,9 +167,13 @@ def _number(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.2f} %"
+
+
 def _cell(key: str, value: float | None) -> str:
     if key == "epoch":
         return _number(value, "{:.0f}")
     if key.endswith("accuracy"):
-        return _number(value, "{:.2%}")
-    return _number(value, "{:.1f}" if key == "seconds" else "{:.4g}")
+        return _percent(value)
+    return _number(value, "{:.1f}" if key == "seconds" else "{:.3g}" if key == "learning_rate" else "{:.4g}")

@@ -8,17 +8,21 @@ const RIGHT = 10;
 
 /**
  * Draws into `frame`. curves: [{kind: "training" | "validation", points: [[epoch, value], ...]}]; `epochs` is where the
- * axis ends, `title` what is drawn, `write(value)` how a value is written on the axis.
+ * axis ends, `title` what is drawn, `write(value)` how a value is written. scale: "logarithmic", or "upper" to leave out
+ * the low values of the first steps, which would press all others together.
  */
-export function drawChart(frame, { title, curves, epochs, write, height = 240 }) {
+export function drawChart(frame, { title, curves, epochs, write, scale = "", height = 240 }) {
   const width = Math.max(200, frame.clientWidth);
-  const values = curves.flatMap((curve) => curve.points.map((point) => point[1]));
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": inWords(title, curves, write) });
+  const values = curves.flatMap((curve) => curve.points.map((point) => point[1])).filter((value) => scale !== "logarithmic" || value > 0);
   if (values.length > 0) {
-    const ticks = niceTicks(Math.min(...values), Math.max(...values), Math.max(3, Math.floor(height / 55)));
-    const [low, high] = [ticks[0], ticks.at(-1)];
+    const low = scale === "upper" ? values.toSorted((a, b) => a - b)[Math.floor(values.length / 20)] : Math.min(...values);
+    const most = Math.max(3, Math.floor(height / 55));
+    const ticks = (scale === "logarithmic" ? logarithmicTicks : niceTicks)(low, Math.max(...values), most);
+    const at = scale === "logarithmic" ? Math.log : (value) => value;
+    const [bottom, top] = [at(ticks[0]), at(ticks.at(-1))];
     const x = (epoch) => LEFT + ((width - LEFT - RIGHT) * epoch) / Math.max(epochs, 1);
-    const y = (value) => TOP + (height - TOP - BOTTOM) * (1 - (value - low) / (high - low));
+    const y = (value) => Math.min(height - BOTTOM, TOP + (height - TOP - BOTTOM) * (1 - (at(value) - bottom) / (top - bottom)));
     for (const tick of ticks) {
       svg.append(make("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }));
       svg.append(text(write(tick), { x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }));
@@ -47,6 +51,20 @@ export function niceTicks(low, high, most) {
   const first = Math.floor(low / step + 1e-9);
   const last = Math.ceil(high / step - 1e-9);
   return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
+}
+
+/** Powers of ten from at or below `low` to at or above `high`; between them 2 and 5 where there is room. */
+export function logarithmicTicks(low, high, most) {
+  for (const steps of [[1, 2, 5], [1, 3], [1]]) {
+    const all = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
+      all.push(...steps.map((step) => step * 10 ** power));
+    }
+    const first = all.findLastIndex((tick) => tick <= low * (1 + 1e-9));
+    const last = all.findIndex((tick) => tick >= high * (1 - 1e-9));
+    const ticks = all.slice(first, Math.max(last, first + 1) + 1);
+    if (ticks.length <= 2 * most || steps.length === 1) return ticks;
+  }
 }
 
 function wholeTicks(epochs, most) {

@@ -5,17 +5,20 @@ import { drawChart } from "./chart.js";
 const $ = (id) => document.getElementById(id);
 const ROOT = document.documentElement.dataset.root;
 const AGAIN_MS = 2000;
-const UNDER_WAY = new Set(["queued", "starting", "preparing", "training", "pausing", "paused", "finishing"]);
 
 const CURVES = {
-  loss: { title: "Loss", point: 1, validation: "validation_loss", write: short },
-  accuracy: { title: "Accuracy", point: 2, validation: "validation_accuracy", write: (value) => `${+(100 * value).toFixed(2)} %` },
+  loss: { title: "Loss", point: 1, validation: "validation_loss", write: short, scale: "logarithmic" },
+  accuracy: { title: "Accuracy", point: 2, validation: "validation_accuracy", write: percent, scale: "upper" },
   learning_rate: { title: "Learning rate", point: 3, write: short },
   gradient_norm: { title: "Gradient norm", point: 4, write: short },
   weight_norm: { title: "Weight norm", point: 5, write: short },
 };
 
 let shown = null; // what the server told last
+
+function percent(value) {
+  return `${+(100 * value).toFixed(2)} %`;
+}
 
 function short(value) {
   return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(0) : String(+value.toPrecision(3));
@@ -59,11 +62,11 @@ function drawCharts() {
   if (!shown || (shown.points.length === 0 && shown.rows.length === 0)) return;
   $("charts").hidden = false;
   for (const frame of document.querySelectorAll("[data-chart]")) {
-    const { title, point, validation, write } = CURVES[frame.dataset.chart];
+    const { title, point, validation, write, scale } = CURVES[frame.dataset.chart];
     const curves = [{ kind: "training", points: trainingPoints(frame.dataset.chart, point) }];
     if (validation) curves.push({ kind: "validation", points: shown.rows.filter((row) => validation in row).map((row) => [row.epoch, row[validation]]) });
     const height = frame.classList.contains("small") ? 150 : 240;
-    drawChart(frame.querySelector(".chart-drawing"), { title, curves, epochs: shown.epochs || shown.rows.length, write, height });
+    drawChart(frame.querySelector(".chart-drawing"), { title, curves, epochs: shown.epochs || shown.rows.length, write, scale, height });
   }
 }
 
@@ -81,6 +84,7 @@ async function refresh(queue) {
   if (!response?.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const id of ["run-actions", "queue"]) {
+    if (!page.getElementById(id)) continue;
     const focused = $(id).contains(document.activeElement);
     $(id).replaceWith(document.adoptNode(page.getElementById(id)));
     if (focused) $(id).querySelector("button, a")?.focus();
@@ -93,8 +97,9 @@ function listen() {
   if (source || document.hidden) return;
   source = new EventSource(`${ROOT}/train/events?run=${encodeURIComponent($("run").dataset.run)}`);
   source.onmessage = (event) => {
-    show(JSON.parse(event.data));
-    if (!UNDER_WAY.has($("run").dataset.state)) hangUp();
+    const told = JSON.parse(event.data);
+    show(told);
+    if (told.is_over) hangUp();
   };
   source.onerror = () => {
     if (source?.readyState !== EventSource.CLOSED) return; // it asks again by itself
