@@ -11,11 +11,13 @@ import numpy as np
 from tqdm import tqdm
 
 from mnistweb.cli.choices import dataset_options, failing_cleanly, load_classifier, load_set, views_option
+from mnistweb.cli.progress import progress_for
 from mnistweb.files import write_atomically
 from mnistweb.inference import DigitClassifier, ModelRegistry
 from mnistweb.nn.metrics import per_class_accuracy
 from mnistweb.recipes.measuring import measure
 from mnistweb.recipes.plotting import confusion_png
+from mnistweb.recipes.report import write_report
 
 _PICTURES_AT_ONCE = 250
 
@@ -26,6 +28,17 @@ _PICTURES_AT_ONCE = 250
 @dataset_options
 @views_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a model, a line each.")
+@click.option(
+    "--report",
+    is_flag=True,
+    help="Measure each model on every evaluation set, and write the model card and its data.",
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where --report writes the card and its pictures.  [default: docs of the checkout]",
+)
 @failing_cleanly
 def evaluate(
     model: str | None,
@@ -35,12 +48,26 @@ def evaluate(
     data_dir: Path | None,
     views: bool,
     as_json: bool,
+    report: bool,
+    folder: Path | None,
 ) -> None:
     """Measure MODEL, a name or a file, on a set of labelled pictures.
 
     Accuracy comes with its 95 % Wilson interval, loss is the mean negative log-likelihood in nats, ECE the
     expected calibration error over 15 bins. Without MODEL the default model is measured.
+
+    With --report, every model that is installed is measured on five sets: MNIST's test images, pen drawings,
+    stand-ins for photographs and for coarse scans, and pictures of no digit. That takes some minutes.
     """
+    if report:
+        if model is not None or every or views or as_json or set_name != "test" or dataset != "mnist":
+            raise click.UsageError("--report measures everything; it goes with --to and --data-dir alone")
+        classifiers = list(ModelRegistry.load_installed())
+        for path in write_report(classifiers, folder=folder, data_dir=data_dir, progress=progress_for()):
+            click.echo(f"wrote {path}")
+        return
+    if folder is not None:
+        raise click.UsageError("--to goes with --report")
     if every and model is not None:
         raise click.UsageError("give either MODEL or --all")
     classifiers = list(ModelRegistry.load_installed()) if every else [load_classifier(model)]
