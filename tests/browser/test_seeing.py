@@ -58,7 +58,8 @@ def test_a_dense_unit_shows_how_its_sum_comes_about(screen: PaintScreen) -> None
     values = [float(text.replace("−", "-")) for text in rows.locator("td:last-child").all_inner_texts()]
     assert len(values) == 8  # five inputs, all others, the bias, and the sum
     assert abs(sum(values[:-1]) - values[-1]) < 0.01
-    expect(rows.first).to_contain_text("pixel, row")
+    expect(layer.locator("caption")).to_contain_text("Unit 5: ")
+    expect(layer.locator("thead")).to_contain_text("pixel (row, column)")
 
 
 def test_units_are_reached_with_the_keyboard(screen: PaintScreen) -> None:
@@ -67,9 +68,22 @@ def test_units_are_reached_with_the_keyboard(screen: PaintScreen) -> None:
     screen.expect_digit(7)
     units = screen.layers_list.locator(".units").first
     units.locator("[tabindex='0']").focus()
+    chosen = units.locator("[aria-selected=true]")
+    for _ in range(128):
+        screen.page.keyboard.press("ArrowLeft")
+    expect(chosen).to_have_accessible_name(re.compile(r"^unit 0, sum "))
     screen.page.keyboard.press("ArrowRight")
     screen.page.keyboard.press("ArrowRight")
-    expect(units.locator("[aria-selected=true]")).to_have_accessible_name(re.compile(r"^unit 2, sum "))
+    expect(chosen).to_have_accessible_name(re.compile(r"^unit 2, sum "))
+
+
+def test_of_the_last_layer_the_sum_of_the_digit_itself_is_shown_first(screen: PaintScreen) -> None:
+    screen.layers.locator("summary").click()
+    screen.draw_digit(7)
+    screen.expect_digit(7)
+    last = screen.layers_list.locator(".layer").last
+    expect(last.locator("caption")).to_contain_text("Unit 7: ")
+    expect(last.locator(".unit-name")).to_have_text([str(digit) for digit in range(10)])
 
 
 def test_another_network_can_be_asked(screen: PaintScreen) -> None:
