@@ -2,8 +2,8 @@
 
 Five things are different. A connection takes a thread only once it has said something. A client that has not
 sent its request within the time limit, however slowly it drips, is cut off. The application is told when a
-request is one too many, so that it can turn it away (`mnistweb/web/load.py`). What is no proper HTTP is answered
-as every other error (`mnistweb/web/unreadable.py`). And an answer leaves in one piece
+request is one too many, so that it can turn it away (`mnistweb/web/load.py`). What is no proper HTTP is
+answered as every other error (`mnistweb/web/unreadable.py`). And an answer leaves in one piece
 (`mnistweb/web/one_send.py`).
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
@@ -24,6 +25,8 @@ from mnistweb.web.load import turn_away
 from mnistweb.web.one_send import OneSend, make_room
 from mnistweb.web.unreadable import answer_to_unreadable, is_unreadable
 
+_THREADS_FOR_THE_REST = 2
+
 
 class PatientWorker(ThreadWorker):
     """A worker for `mnistweb serve`; the server sets its two limits before the workers start."""
@@ -35,6 +38,12 @@ class PatientWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self._since: dict[TConn, float] = {}  # connections with a thread, or waiting for one, and since when
         self._taken: set[TConn] = set()  # those of them whose request is not turned away
+
+    def init_process(self) -> None:
+        """The worker's process has begun."""
+        # Those who are turned away, and health checks meanwhile, don't wait behind those who are not.
+        self._for_the_rest = ThreadPoolExecutor(_THREADS_FOR_THE_REST)
+        super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
         """Take a new connection and wait for its first bytes without a thread."""
@@ -52,9 +61,12 @@ class PatientWorker(ThreadWorker):
     def enqueue_req(self, conn: TConn) -> None:
         """A request has begun to come in."""
         self._since[conn] = time.monotonic()
+        threads = self._for_the_rest
         if len(self._taken) < self.max_requests_in_flight:
             self._taken.add(conn)
-        super().enqueue_req(conn)
+            threads = self.tpool
+        future = threads.submit(self.handle, conn)
+        future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def handle(self, conn: TConn) -> Any:
         """Read and answer one request, in a thread of its own."""

@@ -62,6 +62,10 @@ class Clients:
                 raise TimeoutError(f"{wanted - self.answered} of {more} answers still missing")
             time.sleep(0.01)
 
+    def wait(self, seconds: float) -> None:
+        """Let them ask for so long."""
+        self._stop.wait(seconds)
+
     def percentiles(self, *, status: int | None = None) -> dict[str, float]:
         """Median, 95th and 99th percentile and maximum of the latency, in milliseconds."""
         with self._lock:

@@ -229,6 +229,21 @@ def test_more_than_it_can_carry_is_turned_away_and_the_rest_is_answered(
     assert load.failures == []
 
 
+def test_who_is_turned_away_does_not_wait_behind_those_who_are_not(tmp_path: Path, weights: Path) -> None:
+    """The guard is the pool of threads of their own in PatientWorker; without it both wait for 30 seconds."""
+    settings = {"THREADS": 1, "MAX_REQUESTS_IN_FLIGHT": 2, "REQUEST_TIMEOUT_SECONDS": 30.0}
+    with LiveServer(weights, tmp_path / "instance", settings) as server:
+        slow = [server.connect() for _ in range(2)]
+        for connection in slow:
+            connection.sendall(b"POST /predict HTT")
+        began = time.monotonic()
+        assert until(lambda: server.request("GET", "/models").status == 503, seconds=10)
+        assert server.request("GET", "/health-check").status == 200
+        assert time.monotonic() - began < 15
+        for connection in slow:
+            connection.close()
+
+
 def test_broken_weights_stop_the_start_before_the_port_opens(tmp_path: Path) -> None:
     folder = tmp_path / "weights"
     folder.mkdir()
