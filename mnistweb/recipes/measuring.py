@@ -1,4 +1,7 @@
-"""How good a model is on a set of pictures: accuracy and how certain it is, loss, calibration, confusions."""
+"""How good a model is on a set of pictures: accuracy and how certain it is, loss, calibration, confusions.
+
+And, of two models, whether the difference between them is more than chance explains.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import numpy as np
 
 from mnistweb.nn.metrics import confusion_matrix
 from mnistweb.recipes.calibration import expected_calibration_error
+
+SIGNIFICANCE_LEVEL = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +70,51 @@ def wilson_interval(right: int, total: int, *, z: float = 1.959964) -> tuple[flo
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """McNemar's test of two models on the same pictures.
+
+    only_first, only_second: pictures that one model alone read right. statistic: chi-squared with one degree
+    of freedom. p_value: the exact one, how often two equally good models would differ at least this much.
+    """
+
+    only_first: int
+    only_second: int
+    statistic: float
+    p_value: float
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the difference is more than chance explains, at the usual level of 5 %."""
+        return self.p_value < SIGNIFICANCE_LEVEL
+
+
+def mcnemar(only_first: int, only_second: int) -> McNemar:
+    """Ask whether two models are equally good, from the pictures that just one of them read right.
+
+    Pictures that both read right, or both wrong, say nothing about which is better. Were the two equally
+    good, each of the others would fall to either like a tossed coin, so `only_first` would be binomial:
+
+        p         = 2 * sum of C(n, i) / 2^n over i = 0 .. min(only_first, only_second), at most 1
+        statistic = (only_first - only_second)^2 / n, which is the approximation for many pictures
+
+    with n = only_first + only_second.
+
+    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages"
+    (1947); recommended for classifiers by T. G. Dietterich, "Approximate statistical tests for comparing
+    supervised classification learning algorithms" (1998). Raises ValueError for a negative count.
+    """
+    if min(only_first, only_second) < 0:
+        raise ValueError(f"expected two counts of pictures, got {only_first} and {only_second}")
+    n = only_first + only_second
+    if n == 0:
+        return McNemar(0, 0, 0.0, 1.0)
+    # In whole numbers, which neither overflow nor round, however many pictures there are.
+    ways, total = 1, 0
+    for i in range(min(only_first, only_second) + 1):
+        total += ways
+        ways = ways * (n - i) // (i + 1)  # C(n, i + 1)
+    p_value = min(1.0, 2 * total / 2**n)
+    return McNemar(only_first, only_second, (only_first - only_second) ** 2 / n, p_value)

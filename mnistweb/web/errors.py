@@ -130,7 +130,8 @@ def _answer(error: Exception) -> Response:
     if problem.code == "internal_error":
         log.error("request %s failed", g.get("request_id", "-"), exc_info=error)
     g.problem_code = problem.code
-    if _wants_page(problem):
+    # Pages link to their host; a strange one gets none.
+    if problem.code != "untrusted_host" and prefers_page():
         response = make_response(
             render_template(
                 "error.html",
@@ -149,10 +150,8 @@ def _answer(error: Exception) -> Response:
     return response
 
 
-def _wants_page(problem: ProblemError) -> bool:
-    """Whether the client prefers HTML, as browsers do. Pages link to their host; a strange one gets none."""
-    if problem.code == "untrusted_host":
-        return False
+def prefers_page() -> bool:
+    """Whether the client would rather have HTML than JSON, as browsers do."""
     accept = request.accept_mimetypes
     return accept["text/html"] > max(accept["application/json"], accept["application/problem+json"])
 

@@ -1,11 +1,13 @@
-"""`/models` and `/model/info`: which networks are loaded, and the facts of each."""
+"""`/models` and `/model/info`: which networks are loaded, and the facts of each. Pages: `model_pages.py`."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, make_response, render_template, request
 
 from mnistweb.web.answers import json_response
+from mnistweb.web.errors import prefers_page
 from mnistweb.web.loaded import loaded_models, model_summaries
+from mnistweb.web.measured import MEASURE_COMMAND, measurements
 from mnistweb.web.openapi import describes
 from mnistweb.web.schemas import ModelInfoAnswer, ModelsAnswer
 
@@ -15,8 +17,17 @@ blueprint = Blueprint("models", __name__)
 @blueprint.get("/models")
 @describes(ModelsAnswer)
 def models() -> Response:
-    """The loaded models, the default first."""
-    return json_response(ModelsAnswer(loaded_models().default, model_summaries()))
+    """The loaded models, the default first; a browser that asks for HTML gets them as a page."""
+    default = loaded_models().default
+    if prefers_page():
+        page = render_template(
+            "models.html", measured=measurements(), default=default, measure_command=MEASURE_COMMAND
+        )
+        response = make_response(page)
+    else:
+        response = json_response(ModelsAnswer(default, model_summaries()))
+    response.vary.add("Accept")
+    return response
 
 
 @blueprint.get("/model/info")
