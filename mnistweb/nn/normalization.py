@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -10,12 +11,18 @@ import numpy as np
 
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Layer, Shape
+from mnistweb.nn.memory import scratch
 
 Linear = TypeVar("Linear", bound=Layer)
 
+# A short vector added to every row of a long matrix keeps NumPy busy with beginning rows. With so many rows
+# side by side, and the vector repeated as often, the same numbers lie in few long lines.
+_ROWS_IN_A_LINE = 64
+
 # The formulas below take several passes over the data. Taken over so many numbers at a time, all but the
-# first find them in the processor core's own cache.
-_BLOCK_SIZE = 1 << 15
+# first find them in the processor core's own cache; with fewer, a second thread would more often have to wait
+# for Python's lock between them.
+_BLOCK_SIZE = 1 << 17
 
 
 class BatchNorm(Layer):
@@ -52,32 +59,32 @@ class BatchNorm(Layer):
             outputs += shift
             return outputs
         rows = inputs.reshape(-1, self.features)  # (N * H * W, features)
+        lines = self._lines(inputs)
         mean = _column_sums(rows) / len(rows)
-        variance = self._variance(rows, mean)
+        variance = self._variance(lines, mean)
         inverse_deviation = 1 / np.sqrt(variance + self.epsilon)
         self.cache.update(rows=rows, mean=mean, inverse_deviation=inverse_deviation)
         self._remember_averages(mean, variance, len(rows))
         scale = self.params["gamma"] * inverse_deviation
-        outputs = self.reuse("outputs", rows.shape, rows.dtype)
-        scales, shifts = self._blocks_of(scale, self.params["beta"] - mean * scale)
-        for block, size in self._blocks(rows):
-            np.multiply(rows[block], scales[:size], out=outputs[block])
-            outputs[block] += shifts[:size]
+        scales, shifts = _repeated(lines, scale, self.params["beta"] - mean * scale)
+        outputs = self.reuse("outputs", lines.shape, lines.dtype)
+        for block in _blocks(lines):
+            np.multiply(lines[block], scales, out=outputs[block])
+            outputs[block] += shifts
         return outputs.reshape(inputs.shape)
 
     def backward(self, grad_output: Array) -> Array | None:
         rows, mean, inverse_deviation = map(self.remembered, ("rows", "mean", "inverse_deviation"))
-        grad_rows = grad_output.reshape(rows.shape)
+        lines, grad_lines = self._lines(rows), self._lines(grad_output)
         grad_beta, grad_gamma = self.grads["beta"], self.grads["gamma"]
         # normalised = (rows - mean) * inverse_deviation; grad_gamma = sum(grad * normalised)
-        grad_beta[...] = _column_sums(grad_rows)
+        grad_beta[...] = _column_sums(grad_output.reshape(rows.shape))
         grad_gamma[...] = 0
-        (means,) = self._blocks_of(mean)
-        scratch = self.reuse("scratch", means.shape, rows.dtype)
-        for block, size in self._blocks(rows):
-            product = np.subtract(rows[block], means[:size], out=scratch[:size])
-            product *= grad_rows[block]
-            grad_gamma += _column_sums(product)
+        (means,) = _repeated(lines, mean)
+        for block in _blocks(lines):
+            product = np.subtract(lines[block], means, out=_scratch_for(lines[block]))
+            product *= grad_lines[block]
+            grad_gamma += _column_sums(product.reshape(-1, self.features))
         grad_gamma *= inverse_deviation
         # The batch's mean and variance depend on each input too. Taking that into account removes from the
         # gradient its own mean and its part along the normalised values (Ioffe, Szegedy, section 3):
@@ -86,41 +93,28 @@ class BatchNorm(Layer):
         scale = self.params["gamma"] * inverse_deviation
         slope = -scale * inverse_deviation * grad_gamma / len(rows)
         offset = -scale * grad_beta / len(rows) - slope * mean
-        scales, slopes, offsets = self._blocks_of(scale, slope, offset)
-        for block, size in self._blocks(rows):
-            correction = np.multiply(rows[block], slopes[:size], out=scratch[:size])
-            correction += offsets[:size]
-            grad_rows[block] *= scales[:size]
-            grad_rows[block] += correction
-        return grad_rows.reshape(grad_output.shape)
+        scales, slopes, offsets = _repeated(lines, scale, slope, offset)
+        for block in _blocks(lines):
+            correction = np.multiply(lines[block], slopes, out=_scratch_for(lines[block]))
+            correction += offsets
+            grad_lines[block] *= scales
+            grad_lines[block] += correction
+        return grad_lines.reshape(grad_output.shape)
 
-    def _variance(self, rows: Array, mean: Array) -> Array:
+    def _variance(self, lines: Array, mean: Array) -> Array:
         """The mean of squares around the mean; unlike mean(x^2) - mean(x)^2 it survives large means."""
-        (means,) = self._blocks_of(mean)
-        scratch = self.reuse("scratch", means.shape, rows.dtype)
-        total = np.zeros(self.features, rows.dtype)
-        for block, size in self._blocks(rows):
-            squares = np.subtract(rows[block], means[:size], out=scratch[:size])
+        (means,) = _repeated(lines, mean)
+        total = np.zeros(self.features, lines.dtype)
+        for block in _blocks(lines):
+            squares = np.subtract(lines[block], means, out=_scratch_for(lines[block]))
             squares *= squares
-            total += _column_sums(squares)
-        return total / len(rows)
+            total += _column_sums(squares.reshape(-1, self.features))
+        return total * self.features / lines.size
 
-    def _blocks(self, rows: Array) -> Iterator[tuple[slice, int]]:
-        step = max(1, _BLOCK_SIZE // self.features)
-        for start in range(0, len(rows), step):
-            stop = min(start + step, len(rows))
-            yield slice(start, stop), stop - start
-
-    def _blocks_of(self, *vectors: Array) -> list[Array]:
-        """Each vector (features,) repeated for a block of rows: NumPy works faster on two arrays of one shape
-        than when it has to repeat a short vector for every row."""
-        shape = (max(1, _BLOCK_SIZE // self.features), self.features)
-        blocks = []
-        for number, vector in enumerate(vectors):
-            block = self.reuse(f"block {number}", shape, vector.dtype)
-            block[...] = vector
-            blocks.append(block)
-        return blocks
+    def _lines(self, inputs: Array) -> Array:
+        """(..., features) as a matrix of long lines, each of which holds several rows; a view."""
+        rows = inputs.size // self.features
+        return inputs.reshape(-1, math.gcd(rows, _ROWS_IN_A_LINE) * self.features)
 
     def scale_and_shift(self) -> tuple[Array, Array]:
         """At inference the layer is ``inputs * scale + shift``; both (features,)."""
@@ -181,6 +175,21 @@ def fold(linear: Linear, norm: BatchNorm) -> Linear:
     folded.grads = {name: np.zeros_like(param) for name, param in folded.params.items()}
     folded.buffers, folded.cache, folded._scratch = {}, {}, {}
     return folded
+
+
+def _repeated(lines: Array, *vectors: Array) -> list[Array]:
+    """Each vector (features,) repeated for the rows that lie in one line."""
+    return [np.tile(vector, lines.shape[1] // len(vector)) for vector in vectors]
+
+
+def _blocks(lines: Array) -> Iterator[slice]:
+    step = max(1, _BLOCK_SIZE // lines.shape[1])
+    for start in range(0, len(lines), step):
+        yield slice(start, start + step)
+
+
+def _scratch_for(block: Array) -> Array:
+    return scratch("block", block.shape, block.dtype)
 
 
 def _column_sums(rows: Array) -> Array:

@@ -9,14 +9,14 @@ interpolating are products with small fixed matrices:
 
 (Winograd, "Arithmetic Complexity of Computations", 1980; Lavin, Gray, "Fast Algorithms for Convolutional
 Neural Networks", 2016.) Here this is done down the lines of a picture, m = 2 or 4 output lines at once: an
-"input" is a whole line, and each "product" an ordinary convolution along the line, written, as in
-``Conv2D``, as a matrix product of columns (N * lines * out_w, 3 * C) with kernels (3 * C, O). Backwards all
-of it is transposed. Rounding errors are about three times those of the plain convolution.
+"input" is a whole line, and each "product" an ordinary convolution along the line, written as a matrix
+product of its windows (N * lines * W, 3 * C) with kernels (3 * C, O). The lines lie end to end in memory, so
+that the windows need not be copied (see ``_windows``). Backwards all of it is transposed. Rounding errors are
+about three times those of the plain convolution.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -73,19 +73,18 @@ def convolve(padded: Array, kernels: Array, bias: Array | None, outputs: Array) 
     groups = out_h // m
     mix_inputs, _, unmix = matrices(m, padded.dtype)
     few = _few(padded, out_channels, m)
-    mixed = scratch("mixed", (size, few, groups, width * channels), padded.dtype)
-    windows = _windows(mixed, out_w, channels)
-    columns = scratch("columns", windows.shape, padded.dtype)
-    products = scratch("products", (size, few, groups, out_w * out_channels), padded.dtype)
-    for part, now in _parts(n, few):
-        np.matmul(mix_inputs, _overlapping(padded[part], m), out=_by_group(mixed[now]))
-        np.copyto(columns[now], windows[now])
-        np.matmul(_rows(columns[now], 3 * channels), kernels, out=_rows(products[now], out_channels))
+    mixed = scratch("mixed", _room(size, few * groups * width, channels), padded.dtype)
+    products = scratch("products", _room(size, few * groups * width, out_channels), padded.dtype)
+    mixed[:, few * groups * width :] = 0  # nobody uses what is computed from these, but it shall be a number
+    for start in range(0, n, few):
+        part = slice(start, min(start + few, n))
+        pixels = (part.stop - part.start) * groups * width
+        np.matmul(mix_inputs, _overlapping(padded[part], m), out=_by_group(mixed[:, :pixels], groups, width))
+        np.matmul(_windows(mixed, pixels), kernels[:, np.newaxis], out=_by_remainder(products, pixels))
         if bias is not None:
-            at_one = _rows(products[now], out_channels)[1]  # 1 to any power is 1: goes into every output once
-            at_one += bias
-        lines = outputs[part].reshape(-1, groups, m, out_w * out_channels)
-        np.matmul(unmix, _by_group(products[now]), out=lines)
+            products[1, :pixels] += bias  # 1 to any power is 1: goes into every output once
+        inside = _by_group(products[:, :pixels], groups, width)[..., : out_w * out_channels]
+        np.matmul(unmix, inside, out=outputs[part].reshape(-1, groups, m, out_w * out_channels))
 
 
 def gradients(
@@ -107,51 +106,91 @@ def gradients(
     mix_inputs, mix_kernel, unmix = matrices(m, padded.dtype)
     size, groups = m + 2, out_h // m
     # Along a line, each input pixel collects from the three windows that held it: again a convolution, of the
-    # gradient within a rim of two zeros on either side, with the kernel's line turned round.
+    # gradient after two zeros, with the kernel's line turned round. Each line of the gradient is two pixels
+    # shorter than one of the inputs; the two zeros that make up for it stand before the next line.
     kernels = mixed_kernels(weight, m).reshape(size, 3, channels, out_channels)
     turned = kernels[:, ::-1].swapaxes(2, 3)  # (size, 3, O, C)
-    turned = np.ascontiguousarray(turned).reshape(size, 3 * out_channels, channels)
-    few = spread.shape[1]
-    windows = _windows(spread, width, out_channels)
-    columns = scratch("columns", windows.shape, padded.dtype)
-    mixed = scratch("mixed", (size, few, groups, width * channels), padded.dtype)
-    lines = scratch("lines", (few, groups, size, width * channels), padded.dtype)
-    grad_turned = np.zeros((size, channels, 3 * out_channels), padded.dtype)
-    for part, now in _parts(n, few):
-        grad_lines = grad_output[part].reshape(-1, groups, m, out_w * out_channels)
-        inside = spread[now][..., 2 * out_channels : -2 * out_channels]
-        np.matmul(unmix.T, grad_lines, out=_by_group(inside))
-        np.copyto(columns[now], windows[now])
-        grad_columns = _rows(columns[now], 3 * out_channels)
-        np.matmul(mix_inputs, _overlapping(padded[part], m), out=_by_group(mixed[now]))
-        grad_turned += _rows(mixed[now], channels).swapaxes(1, 2) @ grad_columns
+    turned = np.ascontiguousarray(turned).reshape(size, 1, 3 * out_channels, channels)
+    few = _few(padded, out_channels, m)
+    mixed = scratch("mixed", _room(size, few * groups * width, channels), padded.dtype)
+    collected = scratch("collected", (few, groups, size, width * channels), padded.dtype)
+    found = scratch("found", (size, 3, channels, out_channels), padded.dtype)
+    grad_turned = np.zeros_like(found)
+    for start in range(0, n, few):
+        part = slice(start, min(start + few, n))
+        count = part.stop - part.start
+        pixels = count * groups * width
+        inside = _by_group(spread[:, 2 : 2 + pixels], groups, width)[..., : out_w * out_channels]
+        np.matmul(unmix.T, grad_output[part].reshape(-1, groups, m, out_w * out_channels), out=inside)
+        mixed_lines = _by_group(mixed[:, :pixels], groups, width)
+        np.matmul(mix_inputs, _overlapping(padded[part], m), out=mixed_lines)
+        # The turned line's weight j met each input with the gradient that stands j pixels further on.
+        np.matmul(mixed[:, np.newaxis, :pixels].swapaxes(2, 3), _shifted(spread, pixels), out=found)
+        grad_turned += found
         if grad_padded is not None:
-            np.matmul(grad_columns, turned, out=_rows(mixed[now], channels))
-            collected = lines[now[1]]
-            np.matmul(mix_inputs.T, _by_group(mixed[now]), out=collected)
-            _add_overlapping(collected, grad_padded[part].reshape(-1, height, width * channels))
-    grad_mixed = grad_turned.reshape(size, channels, 3, out_channels)[:, :, ::-1].swapaxes(1, 2)
-    grad_weight[...] = np.tensordot(mix_kernel, grad_mixed, (0, 0))
+            np.matmul(_windows(spread, pixels), turned, out=_by_remainder(mixed, pixels))
+            np.matmul(mix_inputs.T, mixed_lines, out=collected[:count])
+            _add_overlapping(collected[:count], grad_padded[part].reshape(-1, height, width * channels))
+    grad_weight[...] = np.tensordot(mix_kernel, grad_turned[:, ::-1], (0, 0))
 
 
 def spread_shape(padded: Array, weight: Array, m: int) -> tuple[int, ...]:
-    """Of what ``gradients`` needs to spread out a gradient with its rims of zeros."""
+    """Of what ``gradients`` needs to spread out a gradient with its zeros between the lines."""
     _, height, width, _ = padded.shape
-    return m + 2, _few(padded, weight.shape[3], m), (height - 2) // m, (width + 2) * weight.shape[3]
+    out_channels = weight.shape[3]
+    return _room(m + 2, _few(padded, out_channels, m) * ((height - 2) // m) * width, out_channels)
 
 
 def _few(padded: Array, out_channels: int, m: int) -> int:
     """How many pictures to take at once."""
     n, height, width, channels = padded.shape
-    rows = (height - 2) // m * width  # that one picture makes for each matrix product
-    return max(1, min(n, _MULTIPLICATIONS // (rows * 3 * channels * out_channels)))
+    pixels = (height - 2) // m * width  # of one picture, in each of the m + 2 products
+    return max(1, min(n, _MULTIPLICATIONS // (pixels * channels * out_channels)))
 
 
-def _parts(n: int, few: int) -> Iterator[tuple[slice, tuple[slice, slice]]]:
-    """Which pictures come next, and which part of the arrays (size, few, ...) they need."""
-    for start in range(0, n, few):
-        stop = min(start + few, n)
-        yield slice(start, stop), (slice(None), slice(0, stop - start))
+def _room(size: int, pixels: int, channels: int) -> tuple[int, int, int]:
+    """Room for lines of pixels laid end to end, for each product: rounded up to threes, and two more, so
+    that a window can begin at every pixel."""
+    return size, -(-pixels // 3) * 3 + 2, channels
+
+
+def _windows(lines: Array, pixels: int) -> Array:
+    """All windows of three of the pixels (size, room, C), as a view: (size, 3, a third of them, 3 * C).
+
+    The windows that begin at pixels 0, 3, 6, ... lie side by side and are the rows of a matrix just so; and
+    so do those that begin at 1, 4, 7, ... and at 2, 5, 8, ... Where one line ends and the next begins are two
+    windows that hold pixels of both; what is computed from those is left aside.
+    """
+    _, by_pixel, by_channel = lines.strides
+    return np.ndarray(
+        (len(lines), 3, -(-pixels // 3), 3 * lines.shape[2]),
+        lines.dtype,
+        lines,
+        strides=(lines.strides[0], by_pixel, 3 * by_pixel, by_channel),
+    )
+
+
+def _by_remainder(lines: Array, pixels: int) -> Array:
+    """The pixels (size, room, C) in the order of _windows: (size, 3, a third of them, C), a view."""
+    thirds = -(-pixels // 3)
+    return lines[:, : 3 * thirds].reshape(len(lines), thirds, 3, -1).swapaxes(1, 2)
+
+
+def _shifted(lines: Array, pixels: int) -> Array:
+    """So many pixels (size, room, C) from the first on, from the second and from the third: (size, 3, pixels,
+    C), a view."""
+    by_product, by_pixel, by_channel = lines.strides
+    return np.ndarray(
+        (len(lines), 3, pixels, lines.shape[2]),
+        lines.dtype,
+        lines,
+        strides=(by_product, by_pixel, by_pixel, by_channel),
+    )
+
+
+def _by_group(lines: Array, groups: int, width: int) -> Array:
+    """Lines laid end to end (size, N * groups * W, C) as (N, groups, size, W * C), a view."""
+    return lines.reshape(len(lines), -1, groups, width * lines.shape[2]).transpose(1, 2, 0, 3)
 
 
 def _overlapping(padded: Array, m: int) -> Array:
@@ -174,22 +213,3 @@ def _add_overlapping(groups: Array, lines: Array) -> None:
     own[...] = groups[:, :, :m]
     own[:, 1:, :2] += groups[:, :-1, m:]
     lines[:, -2:] = groups[:, -1, m:]
-
-
-def _windows(lines: Array, out_w: int, channels: int) -> Array:
-    """Windows of three pixels along (size, few, groups, W * C): (size, few, groups, out_w, 3 * C), a view."""
-    by_pixel = channels * lines.itemsize
-    return np.ndarray(
-        (*lines.shape[:3], out_w, 3 * channels),
-        lines.dtype,
-        lines,
-        strides=(*lines.strides[:3], by_pixel, lines.itemsize),
-    )
-
-
-def _by_group(mixed: Array) -> Array:
-    return mixed.transpose(1, 2, 0, 3)  # (size, few, groups, length) -> (few, groups, size, length)
-
-
-def _rows(mixed: Array, length: int) -> Array:
-    return mixed.reshape(len(mixed), -1, length)  # (size, few, groups, ...) -> (size, rows, length), a view
