@@ -17,7 +17,7 @@ from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Dense, Dropout, Flatten, Layer, Shape
 from mnistweb.nn.memory import aligned_zeros
 from mnistweb.nn.normalization import BatchNorm, fold
-from mnistweb.nn.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
+from mnistweb.nn.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D, pooled_first
 
 LAYERS: dict[str, type[Layer]] = {
     layer.__name__: layer
@@ -50,6 +50,7 @@ class Sequential:
         self.layers = list(layers)
         self.input_shape = tuple(input_shape)
         self.output_shape = self._check_shapes()
+        self._in_order = pooled_first(self.layers)
         self.flat_params, self.params = _flatten("params", self.layers)
         self.flat_grads, self.grads = _flatten("grads", self.layers)
         self.flat_buffers, self.buffers = _flatten("buffers", self.layers)
@@ -73,7 +74,7 @@ class Sequential:
             raise ShapeError(f"the model expected inputs of shape (N, {wanted}), got {inputs.shape}")
         if inputs.dtype != self.flat_params.dtype:
             inputs = inputs.astype(self.flat_params.dtype)
-        for layer in self.layers:
+        for layer in self._in_order:
             inputs = layer.forward(inputs, training=training)
         return inputs
 
@@ -102,7 +103,7 @@ class Sequential:
         Returns d loss / d inputs, or None when no layer needed it (see ``Layer.needs_input_grad``).
         """
         grad: Array | None = grad_logits
-        for layer in reversed(self.layers):
+        for layer in reversed(self._in_order):
             if grad is None:
                 break
             grad = layer.backward(grad)
@@ -182,6 +183,7 @@ class Sequential:
         """A twin for a second training thread: shares the parameters, has its own gradients and caches."""
         twin = copy.copy(self)
         twin.layers = [layer.replica() for layer in self.layers]
+        twin._in_order = pooled_first(twin.layers)
         twin.flat_grads, twin.grads = _flatten("grads", twin.layers)
         twin.flat_buffers, twin.buffers = _flatten("buffers", twin.layers)
         return twin
@@ -226,13 +228,13 @@ class Sequential:
     def _skip_useless_gradients(self) -> None:
         """Nobody asks how the picture should change: the way back ends at the first layer that learns."""
         learns_before = False
-        for layer in self.layers:
+        for layer in self._in_order:
             layer.needs_input_grad = learns_before
             learns_before = learns_before or bool(layer.params)
 
     def _work_in_place(self) -> None:
-        self.layers[0].may_overwrite_inputs = False  # they are the caller's
-        for before, layer in pairwise(self.layers):
+        self._in_order[0].may_overwrite_inputs = False  # they are the caller's
+        for before, layer in pairwise(self._in_order):
             layer.may_overwrite_inputs = not before.keeps_outputs
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from mnistweb.nn.activations import ReLU
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Layer, Shape
 from mnistweb.nn.windows import window_counts
@@ -130,6 +132,19 @@ class GlobalAveragePool2D(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         _check_picture(self, input_shape)
         return (input_shape[2],)
+
+
+def pooled_first(layers: Sequence[Layer]) -> list[Layer]:
+    """The order to compute layers in: each MaxPool2D before the ReLU that it follows.
+
+    ReLU keeps the order of numbers, so the largest of a window is the same before and after it, bit for bit,
+    and so are all gradients; but after pooling there are fewer numbers left for ReLU to look at.
+    """
+    ordered = list(layers)
+    for index, (before, layer) in enumerate(pairwise(layers)):
+        if isinstance(before, ReLU) and isinstance(layer, MaxPool2D):
+            ordered[index : index + 2] = layer, before
+    return ordered
 
 
 def _check_picture(layer: Layer, input_shape: Shape) -> None:

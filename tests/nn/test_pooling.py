@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
+from mnistweb.nn.activations import ReLU
+from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.errors import ConfigurationError, ShapeError
+from mnistweb.nn.layers import Dense, Flatten
+from mnistweb.nn.losses import softmax_cross_entropy
+from mnistweb.nn.model import Sequential
 from mnistweb.nn.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
 
 
@@ -148,3 +153,23 @@ def test_a_picture_smaller_than_the_window_is_refused():
 def test_sizes_below_one_are_refused():
     with pytest.raises(ConfigurationError, match=">= 1"):
         MaxPool2D(2, 0)
+
+
+def test_pooling_before_relu_changes_no_bit():
+    def network(*between):
+        rng = np.random.default_rng(3)
+        layers = [Conv2D(1, 8, 3, rng=rng), *between, Flatten(), Dense(392, 10, rng=rng)]
+        return Sequential(layers, input_shape=(16, 16, 1))
+
+    inputs = np.random.default_rng(4).standard_normal((6, 16, 16, 1), dtype=np.float32)
+    labels = np.arange(6)
+    model = network(ReLU(), MaxPool2D(2))
+    step_by_step = inputs
+    for layer in model.layers:
+        step_by_step = layer.forward(step_by_step)
+    np.testing.assert_array_equal(model.forward(inputs), step_by_step)
+    swapped = network(MaxPool2D(2), ReLU())
+    for each in (model, swapped):
+        _, grad_logits = softmax_cross_entropy(each.forward(inputs, training=True), labels)
+        each.backward(grad_logits)
+    np.testing.assert_array_equal(model.flat_grads, swapped.flat_grads)
