@@ -249,7 +249,8 @@ def _in_words(problem: RecipeError, key: str) -> str:
     text = re.sub(r"^[\w.-]+\.toml: ", "", str(problem))
     label = next((each.label for each in FIELDS if each.key == key), "")
     if key:
-        text = re.sub(rf"(unknown value of )?{re.escape(key)}(\[\d+\])?:?", label, text, count=1)
+        text = text.replace(f"unknown value of {key}:", f"{label}: unknown value")
+        text = re.sub(rf"{re.escape(key)}(\[\d+\])?", label, text, count=1)
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 
