@@ -1,7 +1,7 @@
-# One image in three stages: `build` makes the virtual environment, `development` serves the mounted checkout and
-# reloads on change, `production` (the default) carries the installed package and nothing else.
+# Two images: `production` (the default) carries the installed package and nothing else, `front` is nginx with the
+# settings for it. `build` makes the virtual environment, `development` serves the mounted checkout and reloads.
 
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.11.14-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
 RUN python -m venv /opt/mnistweb
@@ -22,7 +22,12 @@ RUN pip uninstall --yes mnistweb && pip install --no-deps --editable .
 EXPOSE 8000
 CMD ["mnistweb", "serve", "--host", "0.0.0.0", "--reload"]
 
-FROM python:3.11-slim-bookworm AS production
+FROM nginx:1.28.0-alpine AS front
+COPY deploy/nginx.conf /etc/nginx/nginx.conf
+USER 101
+EXPOSE 8080
+
+FROM python:3.11.14-slim-bookworm AS production
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin mnistweb \
     && install --directory --owner mnistweb /var/lib/mnistweb
 COPY --from=build /opt/mnistweb /opt/mnistweb

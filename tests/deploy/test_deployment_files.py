@@ -30,9 +30,43 @@ def test_production_containers_have_few_rights_and_limits(service: str) -> None:
     assert settings["cap_drop"] == ["ALL"]
     assert settings["security_opt"] == ["no-new-privileges:true"]
     assert not settings["user"].startswith("0")
-    assert settings["pids_limit"] > 0
     assert set(settings["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
-    assert "volumes" not in settings, "a replica keeps nothing"
+    assert settings["ulimits"]["nproc"] > 0
+    assert [each["type"] for each in settings["volumes"]] == ["tmpfs"], "a replica keeps nothing"
+
+
+def test_a_swarm_takes_the_same_file_as_a_stack() -> None:
+    """`docker stack deploy` refuses keys that compose has besides, such as pids_limit (its schema 3.9)."""
+    known = {
+        *("image", "build", "command", "init", "read_only", "user", "cap_drop", "security_opt", "volumes"),
+        *(
+            "ulimits",
+            "networks",
+            "stop_grace_period",
+            "deploy",
+            "ports",
+            "depends_on",
+            "healthcheck",
+            "environment",
+        ),
+    }
+    production = compose("docker-compose.prod.yml")
+    assert production["version"] == "3.9"
+    assert set(production) <= {"version", "services", "networks", "configs", "secrets", "volumes"}
+    for name, settings in production["services"].items():
+        assert set(settings) <= known, name
+        assert isinstance(settings.get("depends_on", []), list), "conditions are compose's own"
+        assert set(settings["deploy"]) <= {
+            *("replicas", "endpoint_mode", "update_config", "restart_policy", "resources"),
+        }
+        # An image with all it needs: a Swarm's machines have neither the checkout nor its files.
+        assert settings["image"].startswith("${MNISTWEB_")
+        assert settings["build"]["target"] in ("production", "front")
+
+
+def test_base_images_are_pinned_by_version() -> None:
+    images = re.findall(r"^FROM (\S+)", (CHECKOUT / "Dockerfile").read_text(), re.M)
+    assert [each for each in images if each != "build" and not re.search(r":\d+\.\d+\.\d+-", each)] == []
 
 
 def test_the_development_page_is_at_port_8080_of_this_machine_alone() -> None:
@@ -40,12 +74,13 @@ def test_the_development_page_is_at_port_8080_of_this_machine_alone() -> None:
 
 
 def test_the_image_runs_as_the_user_that_the_orchestrators_name() -> None:
-    user = re.search(r"^USER (\d+)$", (CHECKOUT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    assert user is not None
-    assert compose("docker-compose.prod.yml")["services"]["app"]["user"] == f"{user[1]}:{user[1]}"
-    assert kubernetes()["Deployment"]["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == int(
-        user[1]
-    )
+    stages = re.split(r"^FROM ", (CHECKOUT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    front, production = (re.findall(r"^USER (\d+)$", stage, flags=re.MULTILINE)[0] for stage in stages[-2:])
+    services = compose("docker-compose.prod.yml")["services"]
+    assert services["nginx"]["user"] == f"{front}:{front}"
+    assert services["app"]["user"] == f"{production}:{production}"
+    pod = kubernetes()["Deployment"]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsUser"] == int(production)
 
 
 def test_everything_the_dockerfile_copies_is_in_the_checkout_and_sent_to_the_builder() -> None:
@@ -88,6 +123,12 @@ def test_kubernetes_gets_all_five_objects_with_probes_and_limits() -> None:
         spec = objects[kind]["spec"]
         selector = spec.get("podSelector", spec.get("selector"))
         assert (selector.get("matchLabels") or selector).items() <= labels.items(), kind
+
+
+def test_the_kubernetes_objects_fit_their_schemas() -> None:
+    validator = pytest.importorskip("kubernetes_validate", reason="needs the extra `dev`")
+    for name, document in kubernetes().items():
+        assert validator.validate(document, "1.30", strict=True), name
 
 
 def test_hadolint_has_nothing_to_say_about_the_dockerfile() -> None:
