@@ -27,14 +27,18 @@ expect.set_options(timeout=WAIT_MILLISECONDS)
 
 
 class Server:
-    """gunicorn with the application on a free port of this machine; it can be stopped and started again."""
+    """gunicorn with the application on a free port of this machine; it can be stopped and started again.
 
-    def __init__(self, instance: Path) -> None:
+    settings: those of `mnistweb.config`, as the environment has them.
+    """
+
+    def __init__(self, instance: Path, **settings: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = {**os.environ, "MNISTWEB_INSTANCE": str(instance), "OPENBLAS_NUM_THREADS": "1"}
+        self._environment |= {f"MNISTWEB_{name}": value for name, value in settings.items()}
         self._log = instance / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
