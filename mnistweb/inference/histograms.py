@@ -10,15 +10,16 @@ from mnistweb.inference.drawings import drawings
 from mnistweb.nn.activations import ReLU, Sigmoid, Tanh
 from mnistweb.nn.model import Sequential
 
-BINS = 41  # an odd number, so that zero lies in the middle of a bin
+BINS = 41  # an odd number, so that zero lies in the middle of a bin when both signs occur
 
 
 @dataclass(frozen=True)
 class Histogram:
     """How many values fall into each of `BINS` bins of equal width between low and high.
 
-    layer: the index of the layer. share_of_zeros: of values that are exactly 0; a ReLU makes many, and they
-    are not counted in the bins. silent: units or maps that are 0 on every drawing, of `units`.
+    layer: the index of the layer. low: 0 when no value is negative, else -high. share_of_zeros: of values
+    that are exactly 0; a ReLU makes many, and they are not counted in the bins. silent: units or maps that
+    are 0 on every drawing, of `units`.
     """
 
     layer: int
@@ -57,7 +58,7 @@ def activation_histograms(model: Sequential) -> list[Histogram]:
 def _histogram(index: int, name: str, values: np.ndarray, *, leaves_zeros: bool = False) -> Histogram:
     counted = values[values != 0] if leaves_zeros else values
     largest = float(np.abs(counted).max(initial=0)) or 1.0
-    low, high = (0.0 if leaves_zeros else -largest), largest
+    low, high = (0.0 if counted.min(initial=0) >= 0 else -largest), largest
     counts, _ = np.histogram(counted, BINS, (low, high))
     by_unit = values.reshape(-1, values.shape[-1])
     return Histogram(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable
 from itertools import islice
@@ -105,7 +106,8 @@ def mistakes_page(name: str) -> str:
     wanted = [
         each for each in mistakes(found) if truth in (None, each.truth) and reading in (None, each.reading)
     ]
-    page = _number("page", 1, max(1, -(-len(wanted) // PICTURES_A_PAGE))) or 1
+    last_page = max(1, math.ceil(len(wanted) / PICTURES_A_PAGE))
+    page = _number("page", 1, last_page) or 1
     shown = wanted[(page - 1) * PICTURES_A_PAGE : page * PICTURES_A_PAGE]
     pictures, missing = _pictures(set_name, [each.index for each in shown])
     return render_template(
@@ -121,7 +123,7 @@ def mistakes_page(name: str) -> str:
         pictures=pictures,
         missing=missing,
         page=page,
-        pages=-(-len(wanted) // PICTURES_A_PAGE),
+        last_page=last_page,
     )
 
 
