@@ -21,6 +21,7 @@ from PIL import Image, ImageDraw
 from mnistweb import create_app
 from mnistweb.resources import shipped_weights_folder
 from mnistweb.web.errors import TITLES
+from tests.recipes.made_runs import make_run
 from tests.web.live import LiveServer
 from tests.web.test_metrics import total
 
@@ -42,7 +43,9 @@ README_LINES = [line for line in README.splitlines() if line.startswith("curl ")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     if shutil.which("curl") is None:
         pytest.skip("needs curl on the path (Debian: apt install curl)")
-    with LiveServer(shipped_weights_folder(), tmp_path_factory.mktemp("guide") / "instance") as live:
+    instance = tmp_path_factory.mktemp("guide") / "instance"
+    make_run(instance / "runs" / "mlp-64-20260131-120000")
+    with LiveServer(shipped_weights_folder(), instance) as live:
         yield live
 
 

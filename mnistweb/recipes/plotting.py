@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,11 @@ import numpy as np
 
 class PlottingUnavailableError(ImportError):
     """matplotlib is not installed; it comes with the extra `plots`."""
+
+
+def can_plot() -> bool:
+    """Whether matplotlib is here; asking does not load it."""
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 def curves_png(runs: Sequence[tuple[str, Sequence[dict[str, float]]]]) -> bytes:

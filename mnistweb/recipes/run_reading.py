@@ -23,7 +23,7 @@ from mnistweb.recipes.runs import (
     read_settings,
     runs_folder,
 )
-from mnistweb.weights import WeightsError, read_model
+from mnistweb.weights import SavedModel, WeightsError, read_model
 
 WAITING, RUNNING, PAUSED = "waiting", "running", "paused"
 FINISHED, STOPPED, DIVERGED, BROKEN = "finished", "stopped", "diverged", "broken"
@@ -114,6 +114,14 @@ def read_run(folder: Path) -> Run:
     return Run(folder, state, reason, recipe, rows, facts)
 
 
+def model_of(run: Run) -> SavedModel | None:
+    """The model that came of the run; None when there is none yet, or none that can be read."""
+    try:
+        return _model(run.folder, _stamp(run.folder / MODEL))
+    except (WeightsError, OSError):
+        return None
+
+
 def as_table(run: Run) -> dict[str, Any]:
     """The run as plain values for JSON, without its curves and settings; null where nothing is known."""
     training = run.recipe.training if run.recipe else None
@@ -156,7 +164,7 @@ def _date_of(folder: Path) -> datetime:
     return datetime.fromtimestamp(0, UTC)
 
 
-# The two that take milliseconds to read, kept as long as their files stay as they are.
+# What takes milliseconds to read, kept as long as its file stays as it is.
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -170,6 +178,11 @@ def _stamp(path: Path) -> tuple[int, int]:
 @lru_cache(maxsize=256)
 def _settings(folder: Path, stamp: tuple[int, int]) -> Recipe:
     return read_settings(folder)
+
+
+@lru_cache(maxsize=8)
+def _model(folder: Path, stamp: tuple[int, int]) -> SavedModel:
+    return read_model(folder / MODEL)
 
 
 @lru_cache(maxsize=256)

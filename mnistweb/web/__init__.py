@@ -22,6 +22,7 @@ from mnistweb.web import (
     openapi,
     paint_screen,
     predict,
+    runs,
     train,
     upload,
 )
@@ -50,6 +51,7 @@ BLUEPRINTS = (
     docs.blueprint,
     inference_protocol.blueprint,
     learn.blueprint,
+    runs.blueprint,
 )
 
 

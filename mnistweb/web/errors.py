@@ -51,6 +51,7 @@ TITLES: dict[str, tuple[int, str]] = {
     "blank_image": (422, "There is nothing drawn on it"),
     "headers_too_large": (431, "The headers are too large"),
     "internal_error": (500, "Something went wrong here"),
+    "plots_unavailable": (501, "This server draws no plots"),
     "overloaded": (503, "Too busy just now"),
     "no_model": (503, "No model is loaded"),
 }
