@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from html import unescape
@@ -26,6 +29,7 @@ from mnistweb.web import streams
 from mnistweb.web.training_view import view
 from tests.recipes.tiny import write_tiny_dataset
 from tests.web.conftest import make_app
+from tests.web.live import LiveServer
 
 GOOD = {
     "recipe": "mlp-64",
@@ -398,3 +402,30 @@ def test_streams_end_with_their_worker(
 def test_there_is_no_stream_of_a_run_that_is_not_in_the_queue(page: FlaskClient) -> None:
     assert page.get("/train/events?run=other").status_code == 404
     assert page.get("/train/events").status_code == 404
+
+
+def test_streams_leave_threads_for_others_and_do_not_hold_up_the_end(weights: Path, tmp_path: Path) -> None:
+    instance = tmp_path / "instance"
+    put(instance, State(ended=[OWN]), "own-1", NOW)
+    flags = ("--training", "--threads", "2")
+    with LiveServer(weights, instance, flags=flags) as server, contextlib.ExitStack() as listeners:
+        request = f"GET /train/events?run=own-1 HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
+        connections = [listeners.enter_context(server.connect()) for _ in range(6)]
+        for connection in connections:
+            connection.sendall(request)
+        # Each event comes when it is told, not when the stream ends.
+        heard = [connection.recv(100_000) for connection in connections]
+        assert sum(b"retry: 200\n" in each for each in heard) == 1
+        assert sum(b"retry: 2000\n" in each for each in heard) == 5
+        assert server.request("GET", "/train").status == 200
+        refused = server.request("GET", "/train", headers={"Host": "elsewhere.example"})
+        assert (refused.status, refused.json["code"]) == (400, "untrusted_host")
+        server.signal(signal.SIGTERM)
+        began = time.monotonic()
+        (streaming,) = [
+            each for each, text in zip(connections, heard, strict=True) if b"retry: 200\n" in text
+        ]
+        while streaming.recv(100_000):
+            pass
+        assert time.monotonic() - began < 3  # by itself it would have gone on for five seconds
+        assert server.process.wait(60) == 0
