@@ -10,7 +10,7 @@ const address = new URL(form.action).href;
 
 document.querySelector(".drop-words").hidden = false;
 $("copy-curl").hidden = false;
-receivePictures($("drop"), ([file]) => inspect(file));
+receivePictures($("drop"), takeDropped, (sentence) => say(sentence, true));
 $("image").addEventListener("change", () => $("image").files.length > 0 && inspect($("image").files[0]));
 form.addEventListener("submit", (event) => event.preventDefault());
 $("copy-curl").addEventListener("click", async () => {
@@ -23,6 +23,13 @@ $("copy-curl").addEventListener("click", async () => {
   }
 });
 
+function takeDropped([file]) {
+  const transfer = new DataTransfer();
+  transfer.items.add(file);
+  $("image").files = transfer.files;
+  inspect(file);
+}
+
 async function inspect(file) {
   say(`Reading ${file.name}`);
   $("curl").textContent = curlCommand(file);
@@ -31,7 +38,7 @@ async function inspect(file) {
     say(`${file.name} was read.`);
   } catch (problem) {
     $("debug-result").hidden = true;
-    say(`${problem.title}. ${problem.detail ?? ""}`, true);
+    say([problem.title, problem.detail].filter(Boolean).join(": "), true);
   }
 }
 
@@ -87,6 +94,5 @@ function curlCommand(file) {
 
 function say(sentence, wrong = false) {
   $("debug-notice").textContent = sentence;
-  $("debug-notice").hidden = false;
-  $("debug-notice").classList.toggle("wrong", wrong);
+  $("debug-notice").className = wrong ? "notice wrong" : "fine";
 }

@@ -38,12 +38,12 @@ export function offerExtras({ drawing, answer, small }) {
     strokes.forEach((stroke) => drawing.add(stroke));
   };
   addEventListener("hashchange", () => redraw(location.hash));
-  redraw(location.hash);
 
-  // A phone that is short of memory throws away pages in the background; coming back must not lose the strokes.
-  const cameBack = document.wasDiscarded || performance.getEntriesByType("navigation")[0]?.type === "back_forward";
-  if (cameBack && drawing.isBlank) redraw(sessionStorage.getItem(KEPT) ?? "");
-  addEventListener("pagehide", () => sessionStorage.setItem(KEPT, toFragment(drawing.marks)));
+  // Going back, reloading by a slip of the finger, or a phone that is short of memory and throws away pages in the
+  // background must not lose the strokes. They are newer than those of a link that was opened or copied before.
+  const kept = cameBack() ? readKept() : null;
+  if (drawing.isBlank) redraw(kept ?? location.hash);
+  addEventListener("pagehide", () => keep(toFragment(drawing.marks)));
 
   async function place([file]) {
     try {
@@ -59,7 +59,28 @@ export function offerExtras({ drawing, answer, small }) {
     if ($("picture").files.length > 0) place($("picture").files);
     $("picture").value = "";
   });
-  receivePictures($("paint-canvas").parentElement, place);
+  receivePictures($("paint-canvas").parentElement, place, say);
+}
+
+function cameBack() {
+  return document.wasDiscarded || ["back_forward", "reload"].includes(performance.getEntriesByType("navigation")[0]?.type);
+}
+
+// A browser that is told to keep nothing throws at the mere mention of the storage.
+function readKept() {
+  try {
+    return sessionStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
+}
+
+function keep(fragment) {
+  try {
+    sessionStorage.setItem(KEPT, fragment);
+  } catch {
+    // then going back finds an empty sheet
+  }
 }
 
 /** The picture as it is sent: no larger than it need be, photos as JPEG since as PNG they would be ten times the size. */

@@ -9,25 +9,32 @@ const input = $("image");
 const BYTES_PER_MEGABYTE = 2 ** 20;
 
 document.querySelector(".drop-words").hidden = false;
-receivePictures($("drop"), (files) => {
-  const all = new DataTransfer();
-  [...input.files, ...files].forEach((file) => all.items.add(file));
-  input.files = all.files;
-  showChosen();
-});
+receivePictures($("drop"), (files) => choose([...input.files, ...files]), complain);
 input.addEventListener("change", showChosen);
+
+function choose(files) {
+  const transfer = new DataTransfer();
+  files.forEach((file) => transfer.items.add(file));
+  input.files = transfer.files;
+  showChosen();
+}
 
 function showChosen() {
   $("chosen").replaceChildren(...[...input.files].map(chosenItem));
   complain("");
 }
 
-function chosenItem(file) {
+function chosenItem(file, index) {
   const image = make("img", { alt: "", width: 56, height: 56, src: URL.createObjectURL(file) });
   image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
-  image.addEventListener("error", () => image.remove(), { once: true });
+  image.addEventListener("error", () => image.removeAttribute("src"), { once: true });
   const size = make("span", { className: "fine" }, `${Math.max(1, Math.round(file.size / 1000))} kB`);
-  return make("li", {}, image, make("bdi", {}, file.name), size);
+  const remove = make("button", { type: "button", title: `Leave out ${file.name}`, ariaLabel: `Leave out ${file.name}` }, "×");
+  remove.addEventListener("click", () => {
+    choose([...input.files].filter((_, each) => each !== index));
+    ($("chosen").children[index]?.querySelector("button") ?? input).focus();
+  });
+  return make("li", {}, image, make("bdi", {}, file.name), size, remove);
 }
 
 function complain(sentence) {

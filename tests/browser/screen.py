@@ -64,6 +64,15 @@ class PaintScreen:
                 self.touch("touchMove", {"x": x, "y": y})
             self.touch("touchEnd")
 
+    def draw_with_pen(self, points: Iterable[tuple[float, float, float]]) -> None:
+        """Draw one stroke of (x, y, pressure) with a pen."""
+        points = list(points)
+        kinds = ["mousePressed", *["mouseMoved"] * (len(points) - 1)]
+        for kind, (x, y, pressure) in [*zip(kinds, points, strict=True), ("mouseReleased", points[-1])]:
+            [(left, top)] = self._on_screen([(x, y)])
+            pen = {"pointerType": "pen", "force": pressure, "button": "left", "buttons": 1, "clickCount": 1}
+            self._devtools.send("Input.dispatchMouseEvent", {"type": kind, "x": left, "y": top, **pen})
+
     def touch(self, kind: str, *fingers: dict[str, float]) -> None:
         """Send one touch event with these fingers on the glass."""
         self._devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(fingers)})

@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewPage, Server
+from tests.browser.files import BROKEN, picture_of
 from tests.browser.screen import PaintScreen
-from tests.browser.test_pages import BROKEN, picture_of
 
 Scheme = Literal["light", "dark"]
 

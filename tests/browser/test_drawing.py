@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+import urllib.parse
+
 import pytest
 from playwright.sync_api import expect
 
@@ -125,14 +129,66 @@ def test_a_pen_that_presses_harder_draws_wider(screen: PaintScreen) -> None:
     inked = []
     for pressure in (0.1, 0.9):
         screen.clear.click()
-        session = screen.page.context.new_cdp_session(screen.page)
-        box = screen.canvas.bounding_box()
-        moves = [("mouseMoved", x) for x in range(110, 300, 10)]
-        for kind, x in [("mousePressed", 100), *moves, ("mouseReleased", 300)]:
-            session.send(
-                "Input.dispatchMouseEvent",
-                {"type": kind, "x": box["x"] + x, "y": box["y"] + 200, "button": "left", "buttons": 1,
-                 "pointerType": "pen", "force": pressure, "clickCount": 1},
-            )  # fmt: skip
+        screen.draw_with_pen([(0.25 + 0.02 * step, 0.5, pressure) for step in range(26)])
         inked.append(screen.ink())
     assert inked[1] > 1.5 * inked[0]
+
+
+def test_a_pen_that_presses_harder_and_harder_leaves_no_notch(screen: PaintScreen) -> None:
+    screen.draw_with_pen([(0.1 + 0.1 * step, 0.5, 0.1 + 0.1 * step) for step in range(9)])
+    screen.ink()  # painted
+    widths = screen.canvas.evaluate(
+        """canvas => {
+            const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            const inked = (x, y) => data[4 * (y * canvas.width + x) + 3] > 127;
+            const rows = [...Array(canvas.height).keys()];
+            const across = Array.from({length: 60}, (_, each) => Math.round(canvas.width * (0.2 + each / 100)));
+            return across.map(x => rows.filter(y => inked(x, y)).length);
+        }"""
+    )
+    steps = [after - before for before, after in itertools.pairwise(widths)]
+    assert widths[-1] > 1.5 * widths[0]
+    assert min(steps) >= -1
+    assert max(steps) <= 3
+
+
+def test_a_pen_that_only_taps_leaves_a_dot(screen: PaintScreen) -> None:
+    screen.draw_with_pen([(0.5, 0.5, 0.2), (0.5, 0.5, 0.6)])
+    assert screen.ink() > 0
+
+
+def test_points_that_crowd_upon_each_other_are_thinned(screen: PaintScreen) -> None:
+    # A fast mouse sends a thousand points a second; a stroke must not grow slower the longer it gets.
+    length, point = screen.page.evaluate(
+        """async () => {
+            const {Drawing} = await import(document.querySelector("link[href*='/drawing']").href);
+            const drawing = new Drawing();
+            const stroke = drawing.add({kind: "stroke", tool: "pen", width: 0.06, points: [{x: 0, y: 0}]});
+            for (let i = 1; i <= 10000; i++) drawing.extend(stroke, [{x: i / 10000, y: 0}]);
+            return [stroke.points.length, stroke.points.at(-1).x];
+        }"""
+    )
+    assert length < 200
+    assert point == 1
+
+
+def test_the_pointer_is_a_ring_as_wide_as_the_brush(screen: PaintScreen) -> None:
+    screen.brush.fill("10")
+    cursor = urllib.parse.unquote(screen.canvas.evaluate("canvas => getComputedStyle(canvas).cursor"))
+    radius = float(re.search(r'r="([\d.]+)"', cursor).group(1))
+    assert radius == pytest.approx(screen.canvas.bounding_box()["width"] * 0.1 / 2, abs=1.5)
+    assert "stroke-dasharray" not in cursor
+    screen.eraser.click()
+    assert "stroke-dasharray" in screen.canvas.evaluate("canvas => getComputedStyle(canvas).cursor")
+
+
+def test_moving_the_slider_shows_how_wide_the_line_will_be(screen: PaintScreen) -> None:
+    dot = screen.page.locator(".brush-dot")
+    expect(dot).to_be_hidden()
+    screen.brush.focus()
+    screen.page.keyboard.press("ArrowRight")
+    expect(dot).to_be_visible()
+    assert dot.bounding_box()["width"] == pytest.approx(0.07 * screen.canvas.bounding_box()["width"], abs=1)
+    expect(screen.brush).to_have_attribute("aria-valuetext", "7 % of the sheet")
+    screen.draw_digit(1)
+    expect(dot).to_be_hidden()

@@ -5,45 +5,19 @@ from __future__ import annotations
 import io
 import json
 
-import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from mnistweb.imaging.strokes import render_strokes
 from tests.browser.conftest import NewPage, Server
-from tests.browser.digits import DIGITS
+from tests.browser.files import hand_over, picture_of
 from tests.browser.screen import PaintScreen
-
-
-@pytest.fixture
-def seven_png() -> bytes:
-    """A picture of a seven, 280 by 280."""
-    strokes = [np.array(stroke, dtype=np.float32) for stroke in DIGITS[7]]
-    stream = io.BytesIO()
-    Image.fromarray(render_strokes(strokes)).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def saved(page: Page, button: Locator) -> bytes:
     with page.expect_download() as download:
         button.click()
     return download.value.path().read_bytes()
-
-
-def hand_over(page: Page, selector: str, event: str, data: bytes) -> None:
-    """Drop or paste a PNG as a person would: the event carries a file."""
-    page.evaluate(
-        """([selector, event, bytes]) => {
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], "seven.png", {type: "image/png"}));
-            const made = event === "paste"
-                ? new ClipboardEvent(event, {clipboardData: transfer, bubbles: true, cancelable: true})
-                : new DragEvent(event, {dataTransfer: transfer, bubbles: true, cancelable: true});
-            document.querySelector(selector).dispatchEvent(made);
-        }""",
-        [selector, event, list(data)],
-    )
 
 
 def test_the_drawing_is_saved_as_dark_ink_on_white(screen: PaintScreen) -> None:
@@ -99,6 +73,26 @@ def test_going_away_and_back_keeps_the_drawing(screen: PaintScreen, server: Serv
     screen.expect_digit(3)
 
 
+def test_reloading_keeps_what_was_drawn_since_a_link_was_copied(screen: PaintScreen) -> None:
+    screen.page.wait_for_load_state("networkidle")
+    screen.draw_digit(1)
+    screen.share.click()
+    expect(screen.notice).to_contain_text("it carries the strokes")
+    screen.clear.click()
+    screen.draw_digit(7)
+    screen.expect_digit(7)
+    screen.page.reload()
+    screen.expect_digit(7)
+
+
+def test_nothing_to_keep_is_not_offered(screen: PaintScreen) -> None:
+    for button in (screen.share, screen.save_drawing, screen.save_small, screen.save_answer):
+        expect(button).to_be_disabled()
+    screen.draw_digit(7)
+    for button in (screen.share, screen.save_drawing, screen.save_small, screen.save_answer):
+        expect(button).to_be_enabled()
+
+
 def test_a_broken_link_leaves_an_empty_sheet(new_page: NewPage, server: Server) -> None:
     screen = PaintScreen.open(new_page(), server.url, "#strokes=AA")
     screen.page.wait_for_load_state("networkidle")
@@ -111,9 +105,9 @@ def test_a_broken_link_leaves_an_empty_sheet(new_page: NewPage, server: Server) 
 
 
 @pytest.mark.parametrize("event", ["drop", "paste"])
-def test_a_picture_dropped_or_pasted_is_read(screen: PaintScreen, event: str, seven_png: bytes) -> None:
+def test_a_picture_dropped_or_pasted_is_read(screen: PaintScreen, event: str) -> None:
     screen.page.wait_for_load_state("networkidle")
-    hand_over(screen.page, ".sheet", event, seven_png)
+    hand_over(screen.page, ".sheet", event, picture_of(7)["buffer"])
     screen.expect_digit(7)
     assert screen.ink() > 0
     screen.undo.click()
@@ -127,3 +121,10 @@ def test_a_chosen_file_that_is_no_picture_leaves_the_drawing(screen: PaintScreen
     screen.picture.set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"not a picture"})
     expect(screen.notice).to_contain_text("notes.png is no picture")
     screen.expect_digit(1)
+
+
+def test_a_dropped_file_that_is_no_picture_is_named(screen: PaintScreen) -> None:
+    screen.page.wait_for_load_state("networkidle")
+    hand_over(screen.page, ".sheet", "drop", b"Dear diary", "notes.txt")
+    expect(screen.notice).to_have_text("notes.txt is no picture.")
+    screen.expect_state("empty")

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Route, expect
+from playwright.sync_api import Route, expect
 
-from mnistweb.imaging.strokes import render_strokes
 from tests.browser.conftest import NewPage, Server
-from tests.browser.digits import DIGITS
-
-
-def picture_of(digit: int) -> FilePayload:
-    """A PNG of one of the recorded drawings."""
-    strokes = [np.array(stroke, dtype=np.float32) for stroke in DIGITS[digit]]
-    stream = io.BytesIO()
-    Image.fromarray(render_strokes(strokes)).save(stream, "PNG")
-    return {"name": f"digit {digit}.png", "mimeType": "image/png", "buffer": stream.getvalue()}
-
-
-BROKEN: FilePayload = {"name": "broken.png", "mimeType": "image/png", "buffer": b"not a picture"}
+from tests.browser.files import BROKEN, hand_over, picture_of
+from tests.browser.screen import PaintScreen
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
@@ -66,21 +58,24 @@ def test_a_form_without_a_file_says_what_is_missing(new_page: NewPage, server: S
 def test_dropped_pictures_are_listed_and_back_leads_to_the_form(new_page: NewPage, server: Server) -> None:
     page = new_page()
     page.goto(f"{server.url}/upload")
-    page.evaluate(
-        """bytes => {
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], "seven.png", {type: "image/png"}));
-            const drop = new DragEvent("drop", {dataTransfer: transfer, bubbles: true});
-            document.querySelector("#drop").dispatchEvent(drop);
-        }""",
-        list(picture_of(7)["buffer"]),
-    )
+    hand_over(page, "#drop", "drop", picture_of(7)["buffer"])
     expect(page.locator("#chosen li bdi")).to_have_text(["seven.png"])
     page.get_by_role("button", name="Read the digits").click()
     expect(page.locator(".result")).to_have_attribute("data-prediction", "7")
     expect(page.locator("h1")).to_be_focused()
     page.go_back()
     expect(page.get_by_role("button", name="Read the digits")).to_be_enabled()
+
+
+def test_a_chosen_picture_can_be_left_out_again(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/upload")
+    page.locator("input[type=file]").set_input_files([picture_of(7), BROKEN])
+    page.get_by_role("button", name="Leave out broken.png").click()
+    expect(page.locator("#chosen li bdi")).to_have_text(["digit 7.png"])
+    expect(page.get_by_role("button", name="Leave out digit 7.png")).to_be_visible()
+    page.get_by_role("button", name="Read the digits").click()
+    expect(page.locator(".result")).to_have_count(1)
 
 
 def test_too_many_files_are_refused_before_they_are_sent(new_page: NewPage, server: Server) -> None:
@@ -108,15 +103,19 @@ def test_the_debug_page_shows_every_step_and_its_numbers(new_page: NewPage, serv
         assert image.size == (28, 28)
 
 
-def test_the_curl_command_of_the_debug_page_does_the_same(new_page: NewPage, server: Server) -> None:
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl on the path")
+def test_the_curl_command_of_the_debug_page_does_the_same(
+    new_page: NewPage, server: Server, tmp_path: Path
+) -> None:
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto(f"{server.url}/debug-image")
     page.locator("input[type=file]").set_input_files(picture_of(7) | {"name": "it's 7.png"})
     expect(page.locator("#debug-result")).to_be_visible()
     page.get_by_role("button", name="Copy the command").click()
     command = page.evaluate("navigator.clipboard.readText()")
-    assert command.endswith(f"--data-binary '@it'\\''s 7.png' {server.url}/debug-image")
-    assert "Content-Type: image/png" in command
+    (tmp_path / "it's 7.png").write_bytes(picture_of(7)["buffer"])
+    answer = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, check=True, timeout=30)
+    assert json.loads(answer.stdout)["shape"] == [28, 28]
 
 
 def test_the_debug_page_says_what_is_wrong_with_a_file(new_page: NewPage, server: Server) -> None:
@@ -144,7 +143,25 @@ def test_a_printed_result_leaves_out_what_paper_cannot_do(new_page: NewPage, ser
     page.emulate_media(media="print")
     expect(page.locator("#answer")).to_be_visible()
     expect(page.locator(".tools")).to_be_hidden()
-    expect(page.locator("nav")).to_be_hidden()
+    expect(page.locator(".masthead nav")).to_be_hidden()
+
+
+def test_a_drawing_on_a_dark_screen_is_printed_in_black(new_page: NewPage, server: Server) -> None:
+    screen = PaintScreen.open(new_page(), server.url)
+    screen.page.emulate_media(color_scheme="dark")
+    screen.draw_digit(1)
+    ink = """() => {
+        const canvas = document.querySelector("#paint-canvas");
+        const copy = new OffscreenCanvas(1, 1).getContext("2d");
+        copy.drawImage(canvas, -0.53 * canvas.width, -0.5 * canvas.height);
+        return [...copy.getImageData(0, 0, 1, 1).data];
+    }"""
+    screen.ink()  # painted
+    assert min(screen.page.evaluate(ink)) > 200
+    screen.page.evaluate(f"() => addEventListener('beforeprint', () => window.printed = ({ink})())")
+    screen.page.pdf()
+    assert screen.page.evaluate("window.printed") == [0, 0, 0, 255]
+    assert min(screen.page.evaluate(ink)) > 200
 
 
 def test_the_paint_screen_is_light_on_the_wire(new_page: NewPage, server: Server) -> None:
