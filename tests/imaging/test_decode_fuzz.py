@@ -1,4 +1,7 @@
-"""Whatever bytes come, decode_image returns a picture or raises an ImageError; nothing else gets out."""
+"""Whatever bytes come, decode_image returns a picture or raises an ImageError; nothing else gets out.
+
+`python -m tests.fuzz.images` and `python -m tests.fuzz.guided_images` are the long runs.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from PIL import Image
 
 from mnistweb.imaging.decode import decode_image
 from mnistweb.imaging.errors import ImageError
+from tests.fuzz import images
+from tests.fuzz.batches import feed_mutants
 from tests.imaging.pictures import chunk_places, drawn_seven, jpeg, png, with_repaired_checksums
 
 _SEVEN = Image.fromarray(drawn_seven(24, 3))
@@ -75,3 +80,15 @@ def test_changed_jpegs_only_raise_image_errors(data, changes):
 @given(st.sampled_from(PNGS + JPEGS), st.sampled_from(PNGS + JPEGS), st.floats(0, 1), st.floats(0, 1))
 def test_halves_of_two_files_only_raise_image_errors(one, other, first, second):
     decode_or_refuse(one[: int(first * len(one))] + other[int(second * len(other)) :])
+
+
+def test_mutants_with_right_checksums_are_read_or_refused():
+    outcomes = feed_mutants(images.mutant, images.feed, seed=0, count=800)
+    assert outcomes["read"] > 100
+    assert outcomes["broken_image"] > outcomes["read"]
+
+
+def test_the_files_that_mutants_are_made_of_are_sound():
+    outcomes = [images.feed(seed) for seed in images.seeds()]
+    assert outcomes.count("read") == len(outcomes) - 1
+    assert outcomes.count("blank_image") == 1  # stripes
