@@ -142,7 +142,8 @@ def test_a_pen_that_presses_harder_and_harder_leaves_no_notch(screen: PaintScree
             const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
             const inked = (x, y) => data[4 * (y * canvas.width + x) + 3] > 127;
             const rows = [...Array(canvas.height).keys()];
-            const across = Array.from({length: 60}, (_, each) => Math.round(canvas.width * (0.2 + each / 100)));
+            const parts = [...Array(60).keys()].map(each => 0.2 + each / 100);
+            const across = parts.map(part => Math.round(canvas.width * part));
             return across.map(x => rows.filter(y => inked(x, y)).length);
         }"""
     )
