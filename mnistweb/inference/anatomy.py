@@ -12,7 +12,7 @@ from mnistweb.inference.classifier import DigitClassifier
 from mnistweb.inference.drawings import drawings
 from mnistweb.inference.favourites import Favourites, favourites
 from mnistweb.inference.histograms import Histogram, activation_histograms, weight_histograms
-from mnistweb.inference.sheets import framed_sheet, signed_sheet
+from mnistweb.inference.sheets import framed_sheet, signed_sheet, usual_size
 from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.layers import Dense, Dropout, Flatten, Layer
 from mnistweb.nn.model import Sequential
@@ -87,7 +87,7 @@ def dissect(classifier: DigitClassifier) -> Anatomy:
     if isinstance(first, Conv2D):
         kernels = "kernels"
         tiles = first.params["weight"][:, :, 0, :MOST_TILES].transpose(2, 0, 1)  # (k, k, C, O) -> (O, k, k)
-        pictures[kernels] = signed_sheet(tiles, scale=_scale(tiles), zoom=8)
+        pictures[kernels] = signed_sheet(tiles, scale=usual_size(tiles), zoom=8)
     return Anatomy(
         layers=tuple(layer_facts(model)),
         weights=tuple(weight_histograms(model)),
@@ -145,7 +145,7 @@ def _unit_groups(network: Sequential, pictures: dict[str, bytes]) -> tuple[UnitG
     strength = leanings.max(axis=1) * np.linalg.norm(weight, axis=0)
     order = np.argsort(-strength, kind="stable")[:MOST_TILES]
     tiles = weight.T.reshape(-1, _SIDE, _SIDE)
-    scale = _scale(tiles[order])
+    scale = usual_size(tiles[order])
     groups = []
     for label in range(leanings.shape[1]):
         units = order[leanings[order].argmax(axis=1) == label]
@@ -165,11 +165,6 @@ def _filter_sheet(number: int, found: Favourites, pictures: dict[str, bytes]) ->
     fields = np.where(found.is_silent[:shown, np.newaxis], 0, found.fields[:shown])
     pictures[name] = framed_sheet(np.rint(pixels * 255).astype(np.uint8), fields)
     return FilterSheet(number, found, shown, name)
-
-
-def _scale(tiles: np.ndarray) -> float:
-    # The few largest weights would leave all others pale.
-    return float(np.quantile(np.abs(tiles), 0.99)) or 1.0
 
 
 def _details(layer: Layer) -> str:

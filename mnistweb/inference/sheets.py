@@ -32,6 +32,14 @@ def signed_sheet(tiles: np.ndarray, *, scale: float, zoom: int = 1, columns: int
     return _png(sheet, _SIGNED_PALETTE, _SIGNED_ALPHAS)
 
 
+def usual_size(values: np.ndarray) -> float:
+    """A scale for `signed_sheet`: the size that one value in a hundred exceeds, else 1.
+
+    The few largest weights would leave all others pale.
+    """
+    return float(np.quantile(np.abs(values), 0.99)) or 1.0
+
+
 def framed_sheet(tiles: np.ndarray, frames: np.ndarray, *, zoom: int = 3, columns: int = COLUMNS) -> bytes:
     """A PNG of grey pictures uint8 (n, height, width), each with a frame around a part and the rest darker.
 
