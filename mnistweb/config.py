@@ -69,7 +69,7 @@ SETTINGS: tuple[Setting, ...] = (
         "DEFAULT_MODEL",
         "",
         "The model that answers when a request names none; "
-        "empty: the activated one, else `convnet`, else the most accurate one.",
+        "empty: the activated one; else, of those that read digits, `convnet` or the most accurate one.",
     ),
     Setting(
         "WEIGHTS_FOLDERS",

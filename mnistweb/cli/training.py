@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import tomllib
@@ -86,7 +87,7 @@ _SUMMARY = (
     multiple=True,
     help="Any setting of the recipe, such as augmentation.blur=0.5 or data.mix.strokes=0.4.",
 )
-@click.option("--name", help="Name of the model.  [default: the recipe's]")
+@click.option("--name", help="Name of the model.  [default: the recipe's; with other data, theirs behind it]")
 @click.option(
     "--run-folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -125,6 +126,8 @@ def train(
     way, goes on with --resume and ends with the same weights, bit for bit.
     """
     overrides = _overrides(flags, settings, name)
+    if not resume and name is None:
+        overrides |= _name_of_its_own(recipe_name, overrides)
     if resume:
         if overrides:
             raise click.UsageError(
@@ -193,6 +196,19 @@ def _overrides(flags: dict[str, Any], settings: tuple[str, ...], name: str | Non
     if name is not None:
         overrides["name"] = name
     return overrides
+
+
+def _name_of_its_own(recipe_name: str | None, overrides: dict[str, Any]) -> dict[str, Any]:
+    """A name for a model of other data than its recipe's: --install must not put it in that one's place."""
+    try:
+        usual = load_recipe(recipe_name or _DEFAULT_RECIPE)
+    except RecipeError:
+        return {}  # said when the recipe is read with all overrides
+    dataset = str(overrides.get("data.dataset", usual.data.dataset))
+    if dataset == usual.data.dataset or "name" in overrides:
+        return {}
+    ending = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(dataset).name).strip("-.") or "own"
+    return {"name": f"{usual.name}-{ending}"[:64]}
 
 
 def _units(text: str) -> list[int]:

@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mnistweb.data.catalogue import DataFile, KnownDataset
+from mnistweb.data.catalogue import FETCHABLE, DataFile, KnownDataset
 from mnistweb.data.compression import read_unpacked, unpacked
 from mnistweb.data.errors import DataError, MissingDataError
 from mnistweb.resources import instance_folder
+
+_KNOWN_CHECKSUMS = {file.md5 for known in FETCHABLE.values() for file in known.files}
 
 
 def instance_data_folder() -> Path:
@@ -33,14 +35,17 @@ def find_file(folders: Iterable[Path], known: KnownDataset, wanted: DataFile) ->
     """The file of a known data set in one of `folders` or below it, told by its checksum.
 
     MNIST and Fashion-MNIST use the same file names, so a name alone does not say which one it is.
-    Raises MissingDataError when there is none, DataError when there are only damaged or other files.
+    Raises MissingDataError when there is none, DataError when there are only damaged or unknown files.
     """
     folders = list(folders)
     fault: DataError | None = None
     for path in _candidates(folders, known, wanted):
         try:
-            if is_right(read_unpacked(path), wanted):
+            found = checksum(read_unpacked(path), wanted.name)
+            if found == wanted.md5:
                 return path
+            if found in _KNOWN_CHECKSUMS:
+                continue  # whole, but of another set that uses the same names
             raise DataError(f"{path}: not the {wanted.name} of {known.title}, its checksum is another")
         except DataError as error:
             fault = fault or error
@@ -54,7 +59,12 @@ def find_file(folders: Iterable[Path], known: KnownDataset, wanted: DataFile) ->
 
 def is_right(content: bytes, wanted: DataFile) -> bool:
     """Whether `content`, packed or not, is that of `wanted`. Raises DataError when it cannot be unpacked."""
-    return hashlib.md5(unpacked(content, wanted.name), usedforsecurity=False).hexdigest() == wanted.md5
+    return checksum(content, wanted.name) == wanted.md5
+
+
+def checksum(content: bytes, name: str) -> str:
+    """MD5 of `content` once it is unpacked, 32 hex digits. Raises DataError when it cannot be unpacked."""
+    return hashlib.md5(unpacked(content, name), usedforsecurity=False).hexdigest()
 
 
 def _candidates(folders: list[Path], known: KnownDataset, wanted: DataFile) -> Iterator[Path]:

@@ -25,6 +25,8 @@ from mnistweb.data.tables import read_csv
 __all__ = ["SPLITS", "default_data_folder", "load_dataset"]
 
 SPLITS = ("train", "test")
+LABELS = "labels.txt"  # beside IDX files, whose classes are numbers
+_MOST_CHARACTERS = 40  # of a class's name; a weights file takes no longer one
 
 # OpenML's mnist_784 holds both parts of MNIST, the test part at its end.
 _MNIST_ROWS, _MNIST_TRAINING_ROWS = 70_000, 60_000
@@ -45,7 +47,8 @@ def load_dataset(
 
     source: a known name (``"mnist"``), looked for in `data_dir` and its subfolders, by default in the folder
     MNISTWEB_DATA_DIR names and in the instance's; or the path of
-    - a folder with four IDX files named like MNIST's, of ten classes,
+    - a folder with four IDX files named like MNIST's, of ten classes, which a file labels.txt may name, one a
+      line,
     - a folder of pictures in subfolders by label, or with such folders in its subfolders train and test,
     - an ARFF or CSV file, or an mnist.pkl.gz.
     Where a source has no test part, a tenth of each class is it, always the same, and train is the rest.
@@ -88,11 +91,28 @@ def _known(name: str, split: str, data_dir: str | os.PathLike[str] | None) -> _F
     return _idx_pair(f"{name}/{split}", images, labels, known.label_names)
 
 
-def _idx_pair(name: str, images: Path, labels: Path, label_names: tuple[str, ...] = DIGIT_NAMES) -> _Found:
+def _idx_pair(name: str, images: Path, labels: Path, label_names: tuple[str, ...]) -> _Found:
     def read() -> Dataset:
         return from_pixels(read_idx(images), read_idx(labels), name, label_names)
 
     return _Found(name, [images, labels], read)
+
+
+def _class_names(path: Path) -> tuple[str, ...]:
+    """What the ten classes are called, of a file with a name a line."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text in UTF-8") from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not len(names) == len(set(names)) == len(DIGIT_NAMES):
+        raise DataError(
+            f"{path}: wanted are {len(DIGIT_NAMES)} different names, one a line; got {len(names)}"
+        )
+    for name in names:
+        if len(name) > _MOST_CHARACTERS or not name.isprintable():
+            raise DataError(f"{path}: {name!r:.60} is not a name of 1 to {_MOST_CHARACTERS} characters")
+    return names
 
 
 def _file(path: Path, split: str, load_pickle: Callable[[bytes], Any] | None) -> _Found:
@@ -114,7 +134,9 @@ def _folder(folder: Path, split: str, decode: Callable[[bytes], np.ndarray] | No
     # Any set in IDX form uses MNIST's file names.
     pair = [_existing(folder, (wanted.name, *wanted.other_names)) for wanted in MNIST.part(split)]
     if pair[0] and pair[1]:
-        return _idx_pair(name, pair[0], pair[1])
+        names = folder / LABELS
+        found = _idx_pair(name, pair[0], pair[1], _class_names(names) if names.exists() else DIGIT_NAMES)
+        return replace(found, files=[*found.files, names]) if names.exists() else found
     divided = (folder / "train").is_dir() and (folder / "test").is_dir()
     pictures = folder / split if divided else folder
     if not picture_files(pictures):

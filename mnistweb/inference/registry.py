@@ -9,6 +9,7 @@ from mnistweb.inference.classifier import DigitClassifier
 from mnistweb.inference.errors import NoModelError, UnknownModelError
 from mnistweb.resources import instance_folder, shipped_weights_folder
 from mnistweb.weights import WeightsError, read_model
+from mnistweb.weights.document import DIGITS
 from mnistweb.weights.installed import active_model
 
 PREFERRED = "convnet"
@@ -19,7 +20,8 @@ class ModelRegistry:
     """Classifiers by name. It never changes once it is made; a reload makes a new one and swaps it in."""
 
     def __init__(self, classifiers: Sequence[DigitClassifier], *, default: str = "") -> None:
-        """default: the default model's name; empty: `convnet` if it is there, else the most accurate one.
+        """default: the default model's name; empty: of those that read digits, `convnet` or
+        else the most accurate one; of others only when none reads digits.
 
         Raises UnknownModelError when `default` is not among the classifiers.
         """
@@ -97,7 +99,10 @@ class ModelRegistry:
         return (self._classifiers[name] for name in self.names)
 
     def _best(self) -> str:
-        if PREFERRED in self._classifiers:
+        # People come to draw digits; a model of clothes answers them only when there is no other.
+        digits = [name for name, each in self._classifiers.items() if each.saved.labels == DIGITS]
+        candidates = digits or list(self._classifiers)
+        if PREFERRED in candidates:
             return PREFERRED
 
         def accuracy(name: str) -> float:
@@ -105,4 +110,4 @@ class ModelRegistry:
             recorded = self._classifiers[name].saved.training.get("validation_accuracy")
             return float(recorded) if isinstance(recorded, int | float) else -1.0
 
-        return max(sorted(self._classifiers), key=accuracy, default="")
+        return max(sorted(candidates), key=accuracy, default="")

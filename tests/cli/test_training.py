@@ -93,9 +93,24 @@ def test_flags_and_settings_end_up_in_the_recipe():
             "augmentation.enabled": False,
             "augmentation.blur": 0.5,
             "description": "two words",
+            "name": "mlp-64-fashion-mnist",
         },
     )
     assert parse_recipe(result.output, name="x") == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["--dataset", "mnist"], "mlp-64"),
+        (["--dataset", "/somewhere/My shapes!/"], "mlp-64-My-shapes"),
+        (["--set", "data.dataset=x/" + "y" * 90], "mlp-64-" + "y" * 57),
+        (["--dataset", "shapes", "--name", "mine"], "mine"),
+        (["--dataset", "shapes", "--set", "name=mine"], "mine"),
+    ],
+)
+def test_a_model_of_other_data_does_not_take_the_name_of_the_recipe_s_own(words, name):
+    assert parse_recipe(run("--recipe", "mlp-64", *words, "--show").output, name="x").name == name
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from mnistweb.data import DataError, MissingDataError, load_dataset
+from mnistweb.data.dataset import DIGIT_NAMES
+from mnistweb.data.finding import checksum
 from tests.data.test_idx import idx_bytes
 
 
@@ -83,6 +85,39 @@ def test_files_of_the_right_name_and_other_content_are_not_taken_for_mnist(tmp_p
     write_idx_set(tmp_path / "mnist")
     with pytest.raises(DataError, match=r"not the train-images-idx3-ubyte\.gz of MNIST"):
         load_dataset("mnist", data_dir=tmp_path, cache_dir=tmp_path)
+
+
+def test_files_of_another_known_set_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_idx_set(tmp_path / "mnist")
+    found = {checksum(path.read_bytes(), path.name) for path in (tmp_path / "mnist").iterdir()}
+    monkeypatch.setattr("mnistweb.data.finding._KNOWN_CHECKSUMS", found)
+    with pytest.raises(MissingDataError, match="mnistweb data fetch fashion-mnist"):
+        load_dataset("fashion-mnist", data_dir=tmp_path, cache_dir=tmp_path)
+
+
+def test_a_file_beside_the_idx_files_names_the_classes(tmp_path: Path) -> None:
+    write_idx_set(tmp_path / "shapes")
+    assert load_dataset(tmp_path / "shapes", cache_dir=tmp_path).label_names == DIGIT_NAMES
+    names = ["circle", "square", "cross", "star", "ring", "heart", "moon", "arrow", "wave", "tall hat"]
+    (tmp_path / "shapes" / "labels.txt").write_text("\n".join(names) + "\n\n")
+    assert load_dataset(tmp_path / "shapes", cache_dir=tmp_path).label_names == tuple(names)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"one\ntwo\n", "wanted are 10 different names, one a line; got 2"),
+        (b"a\n" * 10, "10 different names"),
+        ("\n".join("abcdefghi").encode() + b"\n" + b"x" * 41, "is not a name of 1 to 40 characters"),
+        ("\n".join("abcdefghi").encode() + b"\nj\x1b[1m", "is not a name"),
+        (b"\xff", "cannot be read as text"),
+    ],
+)
+def test_names_that_cannot_be_used_are_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    write_idx_set(tmp_path)
+    (tmp_path / "labels.txt").write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        load_dataset(tmp_path, cache_dir=tmp_path)
 
 
 def test_missing_mnist_says_how_to_get_it(tmp_path: Path) -> None:

@@ -57,6 +57,15 @@ def test_convnet_is_the_default_when_it_is_there() -> None:
     assert models.names == ["convnet", "mlp"]
 
 
+def test_a_model_of_other_things_is_the_default_only_when_none_reads_digits() -> None:
+    clothes = DigitClassifier(
+        saved("convnet", labels=tuple("abcdefghij"), training={"validation_accuracy": 1.0})
+    )
+    assert ModelRegistry([clothes, classifier("mlp", 0.5)]).default == "mlp"
+    assert ModelRegistry([clothes]).default == "convnet"
+    assert ModelRegistry([clothes, classifier("mlp")], default="convnet").default == "convnet"
+
+
 def test_otherwise_the_best_on_validation_is_the_default() -> None:
     candidates = [classifier("a"), classifier("b", 0.98), classifier("c", 0.99), classifier("d", "unknown")]
     assert ModelRegistry(candidates).default == "c"
