@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mnistweb.cli.choices import failing_cleanly
+from mnistweb.inference.anatomy import layer_facts
 from mnistweb.inference.trial import USUAL_SCALES, import_and_try
 from mnistweb.weights import SavedModel, WeightsError, read_model
 from mnistweb.weights.document import DIGITS
@@ -102,7 +103,10 @@ def export(name: str, file: Path, format: str | None) -> None:
 @click.argument("name")
 @failing_cleanly
 def info(name: str) -> None:
-    """Say what the file of the model NAME (or the file NAME) holds."""
+    """Say what the file of the model NAME (or the file NAME) holds.
+
+    Of each layer: the shape of what it gives for one picture, how many parameters it has, and what it does.
+    """
     for key, value in _facts(find_model(name)):
         click.echo(f"{key:<24} {value}")
 
@@ -173,7 +177,12 @@ def _facts(saved: SavedModel) -> list[tuple[str, object]]:
         *((f"calibration.{key}", value) for key, value in saved.calibration.items()),
         *((f"verdict.{key}", value) for key, value in saved.verdict.items()),
     ]
-    return facts + [(f"training.{key}", value) for key, value in saved.training.items()]
+    facts += [(f"training.{key}", value) for key, value in saved.training.items()]
+    for layer in layer_facts(saved.model):
+        shape = "x".join(map(str, layer.output_shape))
+        words = f"{shape:<10} {layer.parameters:>9,}  {layer.details}".rstrip()
+        facts.append((f"layer {layer.index} {layer.name}", words))
+    return facts
 
 
 def _numbers(text: str | None) -> list[int] | None:

@@ -15,6 +15,7 @@ from mnistweb.data.errors import DataError
 from mnistweb.inference import DigitClassifier
 from mnistweb.inference.anatomy import Anatomy, dissect
 from mnistweb.recipes.comparison import compare, mistakes
+from mnistweb.recipes.evaluation_sets import NEGATIVES
 from mnistweb.recipes.measuring import McNemar
 from mnistweb.recipes.set_pictures import set_picture
 from mnistweb.web import charts
@@ -22,6 +23,7 @@ from mnistweb.web.answers import data_url, png
 from mnistweb.web.confusion import confusion_table
 from mnistweb.web.errors import ProblemError
 from mnistweb.web.facts import flat_facts
+from mnistweb.web.lessons import lessons
 from mnistweb.web.loaded import loaded_models
 from mnistweb.web.measured import MEASURE_COMMAND, MeasuredModel, Measurements, measurements, panel
 
@@ -67,6 +69,7 @@ def anatomy(name: str) -> str:
         saved=model.classifier.saved,
         anatomy=_dissect(model.classifier),
         stages=_stages(_dissect(model.classifier)),
+        lessons={each.name.replace("-", ""): each.name for each in lessons()},  # "batchnorm": "batch-norm"
         charts=charts,
         measured=measured,
         set_name=set_name,
@@ -153,6 +156,7 @@ def _pair(
     pictures, missing = _pictures(set_name, [each.index for each in shown])
     return {
         "sentence": _in_words(found.test, first.name, second.name),
+        "right": "doubted" if set_name == NEGATIVES else "right",
         "p_value": "< 0.0001" if found.test.p_value < 0.0001 else f"= {found.test.p_value:.4f}",
         "found": found,
         "shown": shown,
@@ -167,13 +171,11 @@ def _pair(
 
 
 def _in_words(test: McNemar, first: str, second: str) -> str:
-    if test.only_first == test.only_second:
-        counts = f"Each alone read {test.only_first:,} pictures right"
-    else:
-        better = first if test.only_first > test.only_second else second
-        more, fewer = sorted((test.only_first, test.only_second), reverse=True)
-        counts = f"{better} alone read {more:,} pictures right, the other alone {fewer:,}"
-    return f"{counts}: the difference is {'' if test.is_significant else 'not '}more than chance explains."
+    verdict = "is more" if test.is_significant else "is not more"
+    return (
+        f"{first} alone is right about {test.only_first:,} pictures, {second} alone about "
+        f"{test.only_second:,}: the difference {verdict} than chance explains."
+    )
 
 
 def _pictures(set_name: str, indices: Iterable[int]) -> tuple[dict[int, str], str]:

@@ -181,6 +181,7 @@ def test_info_says_what_the_file_holds():
     facts = dict(line.split(maxsplit=1) for line in done.output.splitlines())
     assert facts["architecture"] == "784 -> 256 -> 128 -> 10"
     assert facts["sha256"] == read_model(shipped_weights_folder() / f"{MODEL}.pkl").sha256
+    assert "layer 1 Dense            256          200,960  784 inputs to each of 256 units" in done.output
 
 
 def test_verify_finds_the_broken_file(tmp_path, instance):

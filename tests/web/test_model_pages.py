@@ -204,6 +204,15 @@ def test_pictures_may_be_kept_for_good_under_an_address_of_their_weights(client:
     assert client.get(address.partition("?")[0]).headers["Cache-Control"] == "no-cache"
 
 
+def test_each_layer_leads_to_the_page_that_explains_it(client: FlaskClient) -> None:
+    page = client.get("/models/small-convnet").text
+    lessons = set(re.findall(r'href="(/learn/[^"]+)"', page))
+    assert lessons >= {
+        f"/learn/{each}" for each in ("conv2d", "batch-norm", "relu", "max-pool-2d", "dropout")
+    }
+    assert all(client.get(each).status_code == 200 for each in lessons)
+
+
 def test_a_model_is_taken_apart_once(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     client.get("/models/tiny")
 
@@ -216,7 +225,7 @@ def test_a_model_is_taken_apart_once(client: FlaskClient, monkeypatch: pytest.Mo
 
 def test_a_better_model_is_said_to_be_better_than_chance_explains(measured: FlaskClient) -> None:
     page = measured.get("/models/compare?first=tiny&second=small-convnet&set=mnist").text
-    assert "small-convnet alone read 12 pictures right, the other alone 0" in page
+    assert "tiny alone is right about 0 pictures, small-convnet alone about 12" in page
     assert "the difference is more than chance explains." in page
     assert "p = 0.0005, χ² = 12.00" in page
     assert "13 pictures were read differently" in page
