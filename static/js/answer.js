@@ -8,18 +8,25 @@ export class AnswerCard {
     this.model = element.querySelector(".answer-model");
     this.rows = [...element.querySelectorAll("[data-digit]")];
     this.answer = null;
+    this.heard = this.sentence.textContent;
   }
 
   /** Nothing is known of the drawing; the card says why. */
   empty(sentence) {
     this.#forget("empty", sentence);
-    this.#showDigit("", []);
+    this.#showDigit("", null, []);
   }
 
   /** The drawing changed: the old answer stays in sight, greyed, until the new one is there. */
   waiting() {
     if (this.element.dataset.state === "waiting") return;
     this.#forget("waiting", null);
+  }
+
+  /** Somebody asks in so many words: the answer is to be heard even if it is the same as before. */
+  asked() {
+    this.waiting();
+    this.heard = null;
   }
 
   failed(sentence) {
@@ -29,7 +36,7 @@ export class AnswerCard {
   show(answer) {
     this.answer = answer;
     const { state, prediction, verdict } = { state: "done", ...answer };
-    this.#showDigit(prediction, answer.probabilities);
+    this.#showDigit(verdict === "not_a_digit" ? "?" : prediction, prediction, answer.probabilities);
     this.model.firstChild.textContent = "read by ";
     this.model.lastChild.textContent = answer.model;
     this.#say(answer.sentence);
@@ -42,13 +49,14 @@ export class AnswerCard {
     if (sentence !== null) this.#say(sentence);
   }
 
-  // Screen readers announce every change of the text, so it changes only when it says something new.
+  // Screen readers announce every new text, so there is one only when it says something new.
   #say(sentence) {
-    if (this.sentence.textContent !== sentence) this.sentence.textContent = sentence;
+    if (this.heard !== sentence) this.sentence.textContent = sentence;
+    this.heard = sentence;
   }
 
-  #showDigit(prediction, probabilities) {
-    this.digit.textContent = prediction;
+  #showDigit(large, prediction, probabilities) {
+    this.digit.textContent = large;
     this.rows.forEach((row, digit) => {
       const probability = probabilities[digit];
       row.classList.toggle("top", digit === prediction);

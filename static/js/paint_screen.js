@@ -67,7 +67,7 @@ function changed() {
 function predict() {
   if (drawing.isBlank) return forget("Nothing drawn yet");
   live.outdate();
-  cards().forEach((card) => card.waiting());
+  cards().forEach((card) => card.asked());
   live.askNow();
 }
 

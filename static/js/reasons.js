@@ -13,7 +13,7 @@ export function showReasons(box, note, { contributions, pixels }) {
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", inWords(digit, values));
       paintSigned(canvas, values, scale, pixels);
-      const score = make("span", { className: "fine" }, `score ${logit.toFixed(2)}`);
+      const score = make("span", { className: "fine" }, `score ${logit.toFixed(2).replace("-", "−")}`);
       return make("figure", {}, canvas, make("figcaption", {}, make("strong", {}, `for a ${digit} `), score));
     }),
     legend(),

@@ -67,6 +67,25 @@ def test_the_verdict_stands_in_words_and_is_announced_politely(screen: PaintScre
     assert screen.answer.get_attribute("data-verdict") == "digit"
 
 
+def test_what_is_no_digit_is_not_shown_as_one(screen: PaintScreen) -> None:
+    across = [(x / 10, 0.05 + 0.9 * (x % 2)) for x in range(1, 10)]
+    screen.draw([across, [(y, x) for x, y in across], [(0.1, 0.1), (0.9, 0.9)], [(0.1, 0.9), (0.9, 0.1)]])
+    expect(screen.answer).to_have_attribute("data-verdict", "not_a_digit")
+    expect(screen.answer.locator(".sentence")).to_have_text("this does not look like a digit")
+    expect(screen.answer.locator(".digit")).to_have_text("?")
+
+
+def test_who_presses_predict_hears_the_answer_again(screen: PaintScreen) -> None:
+    screen.draw_digit(7)
+    screen.expect_digit(7)
+    screen.answer.locator(".sentence").evaluate(
+        """sentence => new MutationObserver(() => window.heard = sentence.textContent)
+            .observe(sentence, {childList: true})"""
+    )
+    screen.predict.click()
+    screen.page.wait_for_function("window.heard === 'surely a 7'")
+
+
 def test_the_bars_show_ten_numbers_that_sum_to_one_hundred(screen: PaintScreen) -> None:
     screen.draw_digit(4)
     screen.expect_digit(4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -86,6 +88,22 @@ def test_screen_readers_hear_where_the_cell_is(focused: PaintScreen) -> None:
     expect(focused.cell_report).to_have_text("row 9, column 16")
     press(focused, [" "])
     expect(focused.cell_report).to_have_text("row 9, column 16, inked")
+
+
+def test_screen_readers_hear_what_a_key_did(focused: PaintScreen) -> None:
+    expect(focused.canvas).to_have_accessible_description(re.compile("Arrow keys move .* Space inks"))
+    said = {
+        "e": "eraser",
+        "]": "brush 7.5 % of the sheet",
+        "E": "pen",
+        " ": "inked",
+        "Control+z": "undone",
+        "Control+Shift+Z": "drawn again",
+        "Delete": "cleared",
+    }
+    for key, done in said.items():
+        press(focused, [key])
+        expect(focused.cell_report).to_contain_text(done)
 
 
 def test_letters_keep_their_meaning_outside_the_sheet(screen: PaintScreen) -> None:
