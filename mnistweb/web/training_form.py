@@ -118,6 +118,8 @@ def make_recipe(filled: Filled) -> Recipe | None:
         except RecipeError as problem:
             filled.problems[each.key] = _in_words(problem, each.key)
         values[each.key] = value
+    if not any(key.startswith("architecture.") for key in filled.problems):
+        _check_layers(filled, values)
     dataset = _check_dataset(filled, values)
     if not filled.texts[_MIX] or dataset != MNIST.name:
         values[_MIX] = {}
@@ -126,13 +128,10 @@ def make_recipe(filled: Filled) -> Recipe | None:
     if filled.problems:
         return None
     try:
-        recipe = load_recipe(filled.recipe, {**values, "data.dataset": dataset})
-        check_architecture(recipe.architecture)
-    except RecipeError as problem:
-        key = next((each.key for each in FIELDS if each.key in str(problem)), "")
-        filled.problems[key] = _in_words(problem, key)
+        return load_recipe(filled.recipe, {**values, "data.dataset": dataset})
+    except RecipeError as problem:  # values that are good each for itself, but not together
+        _place(problem, filled)
         return None
-    return recipe
 
 
 def mixes(recipe: Recipe) -> bool:
@@ -155,6 +154,20 @@ def datasets_here() -> dict[str, tuple[str, str | Path]]:
             if folder.name not in KNOWN_DATASETS and all(_idx_files(folder)):
                 found.setdefault(f"folder/{folder.name}", (f"{folder.name} (a folder)", folder.resolve()))
     return found
+
+
+def _check_layers(filled: Filled, values: Mapping[str, Any]) -> None:
+    """Whether the layers fit each other, and the network is not too large."""
+    layers = {key: value for key, value in values.items() if key.startswith("architecture.")}
+    try:
+        check_architecture(load_recipe(filled.recipe, layers).architecture)
+    except RecipeError as problem:
+        _place(problem, filled)
+
+
+def _place(problem: RecipeError, filled: Filled) -> None:
+    key = next((each.key for each in FIELDS if each.key in str(problem)), "")
+    filled.problems[key] = _in_words(problem, key)
 
 
 def _check_dataset(filled: Filled, values: Mapping[str, Any]) -> str | None:

@@ -159,7 +159,7 @@ def _sentence(seen: RunView, state: State, live: dict[str, Any], ending: str, ke
         case "stopped":
             return f"Stopped; {whole}."
         case "failed":
-            return ending
+            return ending[:1].upper() + ending[1:]
     return f"Stopped unexpectedly: its process is gone; {whole}. Resume goes on from there."
 
 

@@ -18,8 +18,10 @@ export function drawChart(frame, { title, curves, epochs, write, scale = "", hei
   if (values.length > 0) {
     const low = scale === "upper" ? values.toSorted((a, b) => a - b)[Math.floor(values.length / 20)] : Math.min(...values);
     const most = Math.max(3, Math.floor(height / 55));
-    const ticks = (scale === "logarithmic" ? logarithmicTicks : niceTicks)(low, Math.max(...values), most);
-    const at = scale === "logarithmic" ? Math.log : (value) => value;
+    const high = Math.max(...values);
+    const isLogarithmic = scale === "logarithmic" && high > 3 * low; // else there is nothing to spread
+    const ticks = (isLogarithmic ? logarithmicTicks : niceTicks)(low, high, most);
+    const at = isLogarithmic ? Math.log : (value) => value;
     const [bottom, top] = [at(ticks[0]), at(ticks.at(-1))];
     const x = (epoch) => LEFT + ((width - LEFT - RIGHT) * epoch) / Math.max(epochs, 1);
     const y = (value) => Math.min(height - BOTTOM, TOP + (height - TOP - BOTTOM) * (1 - (at(value) - bottom) / (top - bottom)));

@@ -66,8 +66,14 @@ function drawCharts() {
     const curves = [{ kind: "training", points: trainingPoints(frame.dataset.chart, point) }];
     if (validation) curves.push({ kind: "validation", points: shown.rows.filter((row) => validation in row).map((row) => [row.epoch, row[validation]]) });
     const height = frame.classList.contains("small") ? 150 : 240;
-    drawChart(frame.querySelector(".chart-drawing"), { title, curves, epochs: shown.epochs || shown.rows.length, write, scale, height });
+    drawChart(frame.querySelector(".chart-drawing"), { title, curves, epochs: lastEpoch(), write, scale, height });
   }
+}
+
+/** Where the axis ends: with the training, or where it ended before. */
+function lastEpoch() {
+  const reached = Math.max(1, shown.rows.length, Math.ceil(shown.points.at(-1)?.[0] ?? 0));
+  return shown.is_over ? reached : Math.max(reached, shown.epochs);
 }
 
 /** Points within the epochs; where they are missing, for the epochs before, one an epoch. */

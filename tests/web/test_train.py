@@ -162,7 +162,7 @@ def test_a_form_that_is_sent_as_it_came_trains_the_recipe_itself(page: FlaskClie
     for name, options in re.findall(r'<select id="([^"]+)".*?>(.*?)</select>', form, re.DOTALL):
         chosen = re.search(r'value="([^"]+)" selected', options)
         values[name] = chosen[1] if chosen else ""
-    values |= dict.fromkeys(re.findall(r'type="checkbox" name="([^"]+)"[^>]* checked', form), "on")
+    values |= dict.fromkeys(re.findall(r'type="checkbox" id="([^"]+)"[^>]* checked', form), "on")
     values |= {"data-dataset": "folder/tiny", "data-validation": "100"}
     assert page.post("/train", data=values).status_code == 303
     entry = started(instance).current
@@ -212,6 +212,20 @@ def test_what_makes_no_sense_is_refused_beside_its_field_before_anything_starts(
     assert '<option value="cosine" selected>' in text  # what was filled in stays
     assert started(instance) == State()
     assert not (instance / "runs").exists()
+
+
+def test_all_that_is_wrong_is_told_at_once_with_links_to_the_fields(page: FlaskClient) -> None:
+    changes = {
+        "architecture__hidden": "9000, 9000",
+        "training__epochs": "0",
+        "data__dataset": "fashion-mnist",
+    }
+    text = post(page, **changes).text
+    for key in changes:
+        name = key.replace("__", "-")
+        assert f'<li><a href="#{name}">' in text
+        assert f'id="{name}-problem"' in text
+        assert f'id="{name}"' in text
 
 
 def test_pen_strokes_that_are_missing_are_told_of(page: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
