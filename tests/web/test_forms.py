@@ -1,4 +1,8 @@
-"""Forms, for programs at `/predict` and for people at `/upload`."""
+"""Forms, for programs at `/predict` and for people at `/upload`.
+
+Guards: read_form in mnistweb/web/incoming.py, the limits that `_configure` sets, `_shown_name` of
+mnistweb/web/upload.py for file names, and mnistweb/web/other_sites.py for posts from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from mnistweb.web.openapi import described_rules
 from mnistweb.web.upload import _percent
 from tests.web.conftest import make_app, problem
 
@@ -232,6 +237,21 @@ def test_a_file_name_with_a_nul_is_read_all_the_same(client: FlaskClient, seven:
 
 
 @pytest.mark.parametrize(
+    "filename", ["../../stolen.png", "/tmp/stolen.png", "stolen.png\0.txt", "\u202estolen"]
+)
+def test_a_file_name_is_never_a_path(
+    weights: Path, instance: Path, seven: bytes, filename: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guard: _save in mnistweb/web/debug_image.py, which names what it saves after its content."""
+    monkeypatch.chdir(instance)
+    client = make_app(weights).test_client()
+    answer = post(client, "/debug-image", part("image", seven, filename) + END).json
+    assert re.fullmatch(r"[0-9a-f]{32}\.png", answer["saved_debug_image"])
+    written = [path.name for path in instance.parent.rglob("*.png")]
+    assert written == [answer["saved_debug_image"]]
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         {"Sec-Fetch-Site": "cross-site"},
@@ -250,6 +270,23 @@ def test_a_form_posted_from_another_site_is_refused(
     problem(post(client, "/upload", body, **headers), 403, "cross_site")
     page = post(client, "/upload", body, **headers, **HTML)
     assert (page.status_code, page.content_type) == (403, "text/html; charset=utf-8")
+
+
+def test_no_page_takes_a_form_from_another_site(weights: Path, instance: Path) -> None:
+    """Guard: refuse_other_sites, which each view that takes a form of a page has to call."""
+    app = make_app(weights, TRAINING_PAGE=True)
+    client = app.test_client()
+    of_the_api = {rule.endpoint for rule, method, _ in described_rules(app) if method == "POST"}
+    forms = [
+        rule
+        for rule in app.url_map.iter_rules()
+        if "POST" in rule.methods and rule.endpoint not in of_the_api
+    ]
+    assert {"/upload", "/train"} <= {rule.rule for rule in forms}
+    for rule in forms:
+        address = re.sub(r"<[^>]*>", "stop", rule.rule)
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+            problem(post(client, address, part("image", b"x", "a.png") + END, **headers), 403, "cross_site")
 
 
 @pytest.mark.parametrize(

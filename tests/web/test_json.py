@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from mnistweb.web.errors import ProblemError
 from mnistweb.web.json_body import JsonReader
 from mnistweb.web.schemas import PredictBody
+from tests.fuzz.served import good_bodies
 from tests.web.conftest import as_base64, post_json, problem
 
 BROKEN = {
@@ -117,6 +118,16 @@ def filled(text: str | bytes, pixels: list[float]) -> str | bytes:
 def test_what_is_not_json_is_400(client: FlaskClient, name: str, pixels: list[float]) -> None:
     problem(post_json(client, "/predict", BROKEN[name]), 400, "broken_json")
     assert post_json(client, "/predict", {"pixels": pixels}).status_code == 200
+
+
+@pytest.mark.parametrize("route", good_bodies())
+def test_every_json_route_reads_as_strictly(client: FlaskClient, route: str) -> None:
+    """Guard: JsonReader, which every route has to read with."""
+    for body in BROKEN.values():
+        problem(post_json(client, route, body), 400, "broken_json")
+    problem(post_json(client, route, '{"x": 1, "x": 1}'), 400, "duplicate_key")
+    for body in ("null", "7", '"image"', "[]", '{"x": "\\ud800"}', '{"x": 1}'):
+        problem(post_json(client, route, body), 422, "invalid_body")
 
 
 @pytest.mark.parametrize("name", DUPLICATES)
