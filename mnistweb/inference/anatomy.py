@@ -125,13 +125,13 @@ def unit_leanings(network: Sequential) -> np.ndarray | None:
     first, *later = [layer for layer in network.layers if layer.params]
     if not isinstance(first, Dense) or first.in_features != _SIDE * _SIDE:
         return None
-    leanings = np.eye(first.out_features, dtype=np.float64)
-    for layer in later:
+    leanings = np.eye(network.num_classes, dtype=np.float32)
+    for layer in reversed(later):  # from the classes back: so each product has only as many columns as classes
         if isinstance(layer, Dense):
-            leanings = leanings @ layer.params["weight"]
+            leanings = layer.params["weight"] @ leanings
         elif isinstance(layer, BatchNorm):
             deviation = np.sqrt(layer.buffers["running_var"] + layer.epsilon)
-            leanings = leanings * (layer.params["gamma"] / deviation)
+            leanings = (layer.params["gamma"] / deviation)[:, np.newaxis] * leanings
     return leanings - leanings.mean(axis=1, keepdims=True)
 
 
