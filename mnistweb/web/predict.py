@@ -15,6 +15,7 @@ from mnistweb.web.loaded import loaded_models
 from mnistweb.web.metrics import count_predictions
 from mnistweb.web.openapi import ONE_PICTURE, SEVERAL_PICTURES, describes
 from mnistweb.web.schemas import BatchAnswer, BatchBody, PredictBody, PredictionAnswer
+from mnistweb.web.turns import in_turn
 
 blueprint = Blueprint("predict", __name__)
 
@@ -27,7 +28,8 @@ def predict() -> Response:
     classifier = loaded_models().get(incoming.model)
     keep_steps = "steps" in incoming.explain
     pixels, steps = pixels_and_steps(incoming.sources[0], incoming, PixelBudget(), keep_steps=keep_steps)
-    prediction = classifier.predict_pixels(pixels[np.newaxis])[0]
+    with in_turn():
+        prediction = classifier.predict_pixels(pixels[np.newaxis])[0]
     g.model, g.verdict = prediction.model, prediction.verdict
     count_predictions([prediction])
     answer = prediction_answer(prediction)
