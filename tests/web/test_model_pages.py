@@ -79,7 +79,7 @@ def evaluation(weights: Path) -> dict[str, Any]:
                 "parameters": 1,
                 "bytes": 1,
                 "training_seconds": 12,
-                "microseconds_a_picture": 3.5,
+                "microseconds_a_picture": 1456.4,
                 "sets": {"mnist": on_digits(mistakes), "negatives": on_negatives(taken)},
             }
             for name, (mistakes, taken) in entries.items()
@@ -229,6 +229,12 @@ def test_a_better_model_is_said_to_be_better_than_chance_explains(measured: Flas
     assert "the difference is more than chance explains." in page
     assert "p = 0.0005, χ² = 12.00" in page
     assert "13 pictures were read differently" in page
+
+
+def test_times_and_sizes_are_written_out(measured: FlaskClient) -> None:
+    page = measured.get("/models/compare").text
+    for words in ("1,456 µs", "12 s", "1.23 %", "9,550"):
+        assert f"<td>{words}</td>" in page, words
 
 
 def test_a_difference_of_little_weight_is_said_to_be_chance(measured: FlaskClient) -> None:
