@@ -14,14 +14,14 @@ import numpy as np
 
 import mnistweb
 from mnistweb.data.dataset import Dataset
-from mnistweb.inference import DigitClassifier
+from mnistweb.inference import VIEWS, DigitClassifier
 from mnistweb.inference.prediction import DIGIT, verdict_of
 from mnistweb.nn.metrics import confusion_matrix
 from mnistweb.recipes.calibration import reliability
 from mnistweb.recipes.evaluation_sets import EVALUATION_SETS, NEGATIVES, load_evaluation_set
 from mnistweb.recipes.measuring import measure, wilson_interval
 from mnistweb.recipes.progress import Progress
-from mnistweb.recipes.view_trials import try_views
+from mnistweb.recipes.view_trials import CANDIDATES, try_views
 
 _AT_ONCE = 250
 _TIMINGS = 7
@@ -32,16 +32,18 @@ def evaluate_models(
     *,
     data_dir: Path | None = None,
     progress: Progress | None = None,
+    earlier: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that `evaluation.json` holds. The first classifier is the default one, tried with views too.
+
+    earlier: an evaluation whose figures with views are taken over if they are of the same weights, pictures
+    and views, because they take more time than everything else together.
 
     Raises MissingDataError or DataError for the sets.
     """
     progress = progress or Progress()
     sets = {name: load_evaluation_set(name, data_dir=data_dir, progress=progress) for name in EVALUATION_SETS}
-    views = try_views(classifiers[0], data_dir=data_dir, progress=progress)
-    with_views = classifiers[0].with_views()
-    views["sets"] = {name: measure_on(with_views, name, sets[name], progress) for name in sets}
+    views = _with_views(classifiers[0], sets, earlier or {}, data_dir, progress)
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "program_version": mnistweb.__version__,
@@ -123,6 +125,34 @@ def _of_negatives(
             kind: [int((~called_digit[labels == number]).sum()), int((labels == number).sum())]
             for number, kind in enumerate(kinds)
         },
+    }
+
+
+def _with_views(
+    classifier: DigitClassifier,
+    sets: Mapping[str, Dataset],
+    earlier: Mapping[str, Any],
+    data_dir: Path | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    of = {
+        "model": classifier.name,
+        "sha256": classifier.saved.sha256,
+        "pictures": {name: pictures.sha256 for name, pictures in sets.items()},
+        "views": [list(view) for view in VIEWS],
+        "tried": [list(names) for names in CANDIDATES],
+    }
+    found = dict(earlier.get("views", {}))
+    if found.get("of") == of:
+        progress.note(
+            f"{classifier.name} with views: as measured before, its weights and all pictures are the same"
+        )
+        return found
+    averaging = classifier.with_views()
+    return {
+        "of": of,
+        "trials": try_views(classifier, data_dir=data_dir, progress=progress),
+        "sets": {name: measure_on(averaging, name, pictures, progress) for name, pictures in sets.items()},
     }
 
 

@@ -25,7 +25,7 @@ from mnistweb.recipes.drawings import CANVAS, canvas_picture, varied_canvas_pict
 WRITERS_SEED, PHOTOS_SEED, SCANS_SEED = 101, 102, 103
 _MEDIA = (*DARK_MEDIA, *LIGHT_MEDIA)
 _FROM_STROKES = 0.6  # share of the photographs that shows pen strokes, the rest shows pictures of a data set
-_SCAN_SIDE = 16
+_SCAN_SIDE, _BLACK_AND_WHITE, _NOISY = 16, 0.2, 0.25  # pixels, and shares of the scans
 _SCALED_UP_BY = (
     Image.Resampling.NEAREST,
     Image.Resampling.BILINEAR,
@@ -85,18 +85,21 @@ def scan_file(number: int, digits: list[StrokeDigit]) -> tuple[bytes, int]:
     ink = 255 - render_strokes(digit.strokes, size=CANVAS, brush=rng.uniform(14, 40), extent=0.8)
     picture = Image.fromarray(ink)
     picture = picture.crop(picture.getbbox()).filter(ImageFilter.GaussianBlur(rng.uniform(0, 12)))
-    # The longer side fills the 16 pixels; the shorter one is stretched by up to a quarter, as normalised
-    # collections of scans have it, and paper fills what is left.
+    # As LeCun et al. describe the digits of the US Postal Service (Neural Computation 1, 1989): cropped,
+    # scaled to 16 pixels with the proportions kept, grey by scaling. Other collections are black and white.
     scale = _SCAN_SIDE / max(picture.size)
-    stretch = rng.uniform(1, 1.25)
-    small = [min(_SCAN_SIDE, max(2, round(side * scale * stretch))) for side in picture.size]
+    small = [max(2, round(side * scale)) for side in picture.size]
     coarse = np.zeros((_SCAN_SIDE, _SCAN_SIDE), np.uint8)
     left, top = (_SCAN_SIDE - small[0]) // 2, (_SCAN_SIDE - small[1]) // 2
     shrunk = np.asarray(picture.resize((small[0], small[1]), Image.Resampling.BOX))
     coarse[top : top + small[1], left : left + small[0]] = shrunk
     ink_level, paper_level = rng.uniform(150, 255), rng.uniform(0, 60)
-    grey = paper_level + (ink_level - paper_level) * (coarse / 255) ** rng.uniform(0.7, 1.4)
-    grey += rng.normal(0, rng.uniform(0, 6), grey.shape)
+    amount = (coarse / 255) ** rng.uniform(0.7, 1.4)
+    if rng.random() < _BLACK_AND_WHITE:
+        amount = (amount > 0.4 * amount.max()).astype(float)  # as a scanner sets itself to the ink
+    grey = paper_level + (ink_level - paper_level) * amount
+    if rng.random() < _NOISY:
+        grey += rng.normal(0, rng.uniform(1, 6), grey.shape)
     levels = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
     margin = int(rng.integers(0, 3))
     levels = np.pad(levels, margin, mode="constant", constant_values=round(paper_level))

@@ -23,7 +23,8 @@ from mnistweb.recipes.renderings import rendered
 from mnistweb.recipes.sources import load_test
 
 _PHOTOS, _SCANS, _NEGATIVES = 2000, 3000, 2700
-_CODE = (evaluation_pictures, evaluation_negatives, evaluation_textures, mnistweb.inference.drawings)
+_CODE = (evaluation_pictures,)
+_CODE_OF_NEGATIVES = (*_CODE, evaluation_negatives, evaluation_textures, mnistweb.inference.drawings)
 NEGATIVES = "negatives"
 
 
@@ -58,7 +59,8 @@ EVALUATION_SETS = {
     ),
     "scans": EvaluationSet(
         "Coarse scans (stand-ins)",
-        "Pen drawings of those writers as a scanner of 16x16 grey pixels gives them, scaled up.",
+        "Pen drawings of those writers as a scanner of 16x16 pixels gives them, tightly cropped, then scaled "
+        "up; some grey, some black and white, a quarter with noise.",
         STROKES.credit,
         STROKES.licence,
     ),
@@ -145,5 +147,5 @@ def _draw(
         key=f"evaluation {key}",
         folder=renderings_folder(),
         progress=progress or Progress(),
-        code=_CODE,
+        code=_CODE_OF_NEGATIVES if name == NEGATIVES else _CODE,
     )

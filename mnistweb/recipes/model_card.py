@@ -32,6 +32,20 @@ class ModelCard:
         self.digit_sets = [name for name in self.sets if name != NEGATIVES]
         self.titles = [self.sets[name]["title"] for name in self.digit_sets]
 
+    def figures(self) -> str:
+        """The short table of README, as Markdown."""
+        rows = [
+            [
+                f"`{name}`",
+                model["architecture"].removeprefix("28x28x1 -> "),
+                *(_short(model["sets"][each]) for each in self.sets),
+                percent(model["sets"][self.digit_sets[0]]["expected_calibration_error"]),
+            ]
+            for name, model in self.models.items()
+        ]
+        head = ["model", "layers", *(about["title"] for about in self.sets.values()), f"ECE {self.titles[0]}"]
+        return table(head, rows, "ll" + "r" * (len(head) - 2))
+
     def text(self) -> str:
         """The whole card, as Markdown."""
         sections = (
@@ -194,7 +208,7 @@ class ModelCard:
 
     def _views(self) -> str:
         views = self.evaluation["views"]
-        count = len(views["views"])
+        model, count = views["of"]["model"], len(views["of"]["views"])
         trials = [
             [
                 trial["turns"],
@@ -205,7 +219,7 @@ class ModelCard:
             ]
             for trial in views["trials"]
         ]
-        single = self.models[views["model"]]["sets"]
+        single = self.models[model]["sets"]
         measured = [
             [self.sets[name]["title"], _share(single[name]), _share(views["sets"][name])]
             for name in self.sets
@@ -216,7 +230,7 @@ class ModelCard:
             + paragraph(
                 f"`--views` of `mnistweb evaluate` and `mnistweb predict` averages {count} shifted and "
                 f"turned views of each picture, at {count} times the cost.",
-                f"Which ones was decided for `{views['model']}` by the loss on the MNIST training images "
+                f"Which ones was decided for `{model}` by the loss on the MNIST training images "
                 "that are kept aside to choose by. Accuracy, and the mean negative log-likelihood in nats:",
             )
             + table(head, trials, "llrrrl")
@@ -299,6 +313,10 @@ class ModelCard:
 def _share(measured: dict[str, Any]) -> str:
     low, high = (f"{100 * end:.2f}" for end in measured["interval"])
     return f"{percent(measured['right'] / measured['total'])} ({low} - {high})"
+
+
+def _short(measured: dict[str, Any]) -> str:
+    return percent(measured["right"] / measured["total"])
 
 
 def _of_kind(pair: Sequence[int]) -> str:

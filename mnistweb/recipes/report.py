@@ -24,6 +24,8 @@ from mnistweb.recipes.report_pictures import calibration_png, confusions_png, mi
 from mnistweb.resources import checkout_folder, instance_folder
 
 SHEETS = "sheets"
+_BEGIN = "<!-- figures: mnistweb evaluate --report writes this table -->\n"
+_END = "<!-- end of figures -->"
 
 
 def write_report(
@@ -35,18 +37,22 @@ def write_report(
 ) -> list[Path]:
     """Measure `classifiers`, the default one first, on every set; returns what was written.
 
-    The card and its pictures go into `folder`, or into `docs` of a checkout; the data into the instance
-    folder, and below it the sheets, which show pictures that may not be passed on.
+    The card and its pictures go into `folder`; without one into `docs` of the checkout, and a short table
+    into its README. The data go into the instance folder, and below it the sheets, which show pictures that
+    may not be passed on.
 
     Raises RunError when there is no model, or no folder for the card; PlottingUnavailableError without
     matplotlib, MissingDataError or DataError for the sets, OSError when something cannot be written.
     """
-    folder = folder or card_folder()
+    checkout = checkout_folder() if folder is None else None
+    folder = folder or _docs(checkout)
     if not classifiers:
         raise RunError("no model is installed; train one with: mnistweb train --install")
     progress = progress or Progress()
     new_figure(1, 1)  # raises now rather than after minutes of measuring
-    evaluation = evaluate_models(classifiers, data_dir=data_dir, progress=progress)
+    evaluation = evaluate_models(
+        classifiers, data_dir=data_dir, progress=progress, earlier=read_evaluation(instance_folder())
+    )
     written = [write_evaluation(instance_folder(), evaluation)]
     evaluation = read_evaluation(instance_folder()) or evaluation  # as everybody else will read it
 
@@ -54,7 +60,11 @@ def write_report(
         write_atomically(path, content)
         written.append(path)
 
-    write(folder / CARD, ModelCard(evaluation).text().encode())
+    card = ModelCard(evaluation)
+    write(folder / CARD, card.text().encode())
+    if checkout is not None:
+        readme = checkout / "README.md"
+        write(readme, with_figures(readme.read_text("utf-8"), card.figures()).encode())
     write(folder / CALIBRATION_PICTURE, calibration_png(evaluation))
     write(folder / CONFUSION_PICTURE, confusions_png(evaluation))
     progress.begin("sheets of mistakes", len(evaluation["sets"]) * len(classifiers))
@@ -73,9 +83,14 @@ def write_report(
     return written
 
 
-def card_folder() -> Path:
-    """`docs` of the checkout that runs. Raises RunError when this is an installed package."""
-    checkout = checkout_folder()
+def with_figures(readme: str, figures: str) -> str:
+    """README with that table between its two marks, a comment each; unchanged when it has none."""
+    before, begin, rest = readme.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    return f"{before}{begin}\n{figures}{end}{after}" if end else readme
+
+
+def _docs(checkout: Path | None) -> Path:
     if checkout is None:
         raise RunError(
             "this is no checkout, so there is no docs folder for the model card; name one with --to"

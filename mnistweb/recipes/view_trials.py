@@ -26,8 +26,8 @@ _AT_ONCE = 250
 
 def try_views(
     classifier: DigitClassifier, *, data_dir: Path | None = None, progress: Progress | None = None
-) -> dict[str, Any]:
-    """How well `classifier` reads the pictures kept aside with each of CANDIDATES, and what VIEWS are.
+) -> list[dict[str, Any]]:
+    """How well `classifier` reads the pictures kept aside with each of CANDIDATES; VIEWS are marked.
 
     Each view is looked at once, however many candidates have it. Returns plain values for `evaluation.json`.
     """
@@ -57,7 +57,7 @@ def try_views(
             measured = measure(mean, pictures.labels)
             row[name] = {"right": measured.right, "total": measured.total, "loss": round(measured.loss, 6)}
         trials.append(row)
-    return {"model": classifier.name, "views": [list(view) for view in VIEWS], "trials": trials}
+    return trials
 
 
 def _probabilities(classifier: DigitClassifier, pictures: Dataset) -> np.ndarray:
