@@ -95,19 +95,6 @@ def test_everything_the_dockerfile_copies_is_in_the_checkout_and_sent_to_the_bui
             assert any(each == name or each.startswith(f"{name}/") for each in allowed), name
 
 
-def test_the_locked_versions_satisfy_what_the_package_asks_for() -> None:
-    locked = set(
-        re.findall(r"^([a-z0-9-]+)==", (CHECKOUT / "deploy" / "requirements.lock").read_text(), re.M)
-    )
-    setup = (CHECKOUT / "setup.cfg").read_text()
-    block = re.search(r"install_requires =\n((?:    .+\n)+)", setup)
-    assert block is not None
-    wanted = {
-        re.split(r"[<>=\[]", line.strip())[0].replace("_", "-").lower() for line in block[1].splitlines()
-    }
-    assert wanted <= locked
-
-
 def test_kubernetes_gets_all_five_objects_with_probes_and_limits() -> None:
     objects = kubernetes()
     wanted = {"Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy"}
