@@ -11,22 +11,25 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
+from benchmarks.kernels import in_use as kernels_in_use
+
 Contender = Callable[[int], list[float]]  # does its thing so many times and says how many seconds each took
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: median milliseconds of ours and of the fastest of the peer's ways."""
+    """One line of the table: the medians of ours and of the fastest of the peer's ways."""
 
     what: str
     against: str
-    ours_ms: float
-    peer_ms: float
+    ours: float
+    theirs: float
     limit: float  #: what the ratio should not exceed
+    unit: str = "ms"
 
     @property
     def ratio(self) -> float:
-        return self.ours_ms / self.peer_ms
+        return self.ours / self.theirs
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "ratio": self.ratio}
@@ -59,28 +62,25 @@ def repeated(function: Callable[[], object]) -> Contender:
 
 def table(rows: list[Row]) -> str:
     """The rows as Markdown."""
-    lines = ["| what | against | ours ms | theirs ms | ratio | at most |", "| --- " * 6 + "|"]
+    lines = ["| what | against | ours | theirs | ratio | at most |", "| --- " * 6 + "|"]
     for row in rows:
         lines.append(
-            f"| {row.what} | {row.against} | {row.ours_ms:.4g} | {row.peer_ms:.4g} "
+            f"| {row.what} | {row.against} | {row.ours:.4g} {row.unit} | {row.theirs:.4g} {row.unit} "
             f"| {row.ratio:.2f} | {row.limit:g} |"
         )
     return "\n".join(lines)
 
 
-def circumstances(*packages: str) -> dict[str, Any]:
+def circumstances() -> dict[str, str]:
     """Machine, versions and date, without which no time means anything."""
-    from threadpoolctl import threadpool_info  # comes with scikit-learn
-
-    kernels = {pool["architecture"] for pool in threadpool_info() if pool["internal_api"] == "openblas"}
+    packages = ("numpy", "torch", "onnxruntime", "scikit-learn", "flask", "gunicorn", "fastapi", "uvicorn")
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "load_at_start": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "openblas_kernels": ", ".join(sorted(kernels)),  # OPENBLAS_CORETYPE chooses others
-        **{package: metadata.version(package) for package in ("numpy", *packages)},
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "load at the start": f"{os.getloadavg()[0]:.1f}",
+        "Python": platform.python_version(),
+        **{package: metadata.version(package) for package in packages},
+        **{f"kernels: {library}": kernels for library, kernels in kernels_in_use().items()},
     }
 
 

@@ -1,7 +1,7 @@
 """How fast networks learn and answer here, beside PyTorch, ONNX Runtime and scikit-learn.
 
     pip install '.[bench]'
-    python -m benchmarks.training [--json FILE] [--rounds 5]
+    python -m benchmarks.training [--rounds 5]
 
 Each time is a median over several rounds in which all take turns, warm, with equally many threads. For a
 training step PyTorch may choose the fastest of contiguous and channels-last pictures and of fused and foreach
@@ -11,16 +11,16 @@ Adam. The pictures are random numbers: how long a step takes does not depend on 
 from __future__ import annotations
 
 import argparse
-import json
 import warnings
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
+from benchmarks.hot_paths import network
+from benchmarks.kernels import let_libraries_choose
 from benchmarks.peers import as_torch_pictures, in_onnx_runtime, in_pytorch
 from benchmarks.timing import Contender, Row, circumstances, race, repeated, table
 from mnistweb.nn.blas import blas_threads
@@ -29,28 +29,25 @@ from mnistweb.nn.model import Sequential
 from mnistweb.nn.optimizers import Adam
 from mnistweb.nn.step import TrainingStep
 from mnistweb.nn.training import ArrayBatches, fit
-from mnistweb.recipes import load_recipe
-from mnistweb.recipes.architecture import build_model
 
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
 
 
 def main() -> None:
-    """Measure, print the table, write JSON."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--json", type=Path, help="write circumstances and rows to this file")
+    parser.add_argument(
+        "--keep-environment", action="store_true", help="leave variables that force one library's kernels"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
     arguments = parser.parse_args()
-    facts = circumstances("torch", "onnxruntime", "scikit-learn")
-    print(", ".join(f"{name} {value}" for name, value in facts.items()))
-    rows = measure(arguments.rounds)
-    print(table(rows))
-    if arguments.json:
-        content = {"circumstances": facts, "rows": [row.as_dict() for row in rows]}
-        arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if not arguments.keep_environment:
+        let_libraries_choose()
+    print(", ".join(f"{name} {value}" for name, value in circumstances().items()))
+    print(table(measure(arguments.rounds)))
 
 
 def measure(rounds: int) -> list[Row]:
@@ -67,11 +64,6 @@ def measure(rounds: int) -> list[Row]:
         ),
         *answers("convnet", convnet, 1000, threads=2, limits={"ONNX Runtime": 2.0}, rounds=rounds),
     ]
-
-
-def network(recipe: str) -> Sequential:
-    """A recipe's network, untrained."""
-    return build_model(load_recipe(recipe).architecture, 10, np.random.default_rng(1))
 
 
 def training_step(recipe: str, *, threads: int, limit: float, rounds: int) -> Row:
