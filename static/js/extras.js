@@ -60,6 +60,7 @@ export function offerExtras({ drawing, answer, small }) {
     $("picture").value = "";
   });
   receivePictures($("paint-canvas").parentElement, place, say);
+  $("picture").disabled = false; // until now it would have done nothing
 }
 
 function cameBack() {

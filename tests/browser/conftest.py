@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, WebError, expect,
 from tests.browser.screen import PaintScreen
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30
-WAIT_MILLISECONDS = 20_000  # for what a page is expected to show; a busy machine needs some of it
+START_SECONDS = 90
+WAIT_MILLISECONDS = 40_000  # for what a page is expected to show; a busy machine needs some of it
 DESKTOP = {"width": 1280, "height": 900}
 
 expect.set_options(timeout=WAIT_MILLISECONDS)

@@ -36,6 +36,10 @@ class PaintScreen:
         page.goto(f"{url}/paint-screen{fragment}")
         return cls(page)
 
+    def wait_for_extras(self) -> None:
+        """Wait until pictures, links and files can be handled; that part of the page is loaded last."""
+        expect(self.picture).to_be_enabled()
+
     def __getattr__(self, name: str) -> Locator:
         """The element of that id: `screen.undo`, `screen.save_small`."""
         return self.page.locator(f"#{name.replace('_', '-')}")

@@ -21,6 +21,7 @@ def saved(page: Page, button: Locator) -> bytes:
 
 
 def test_the_drawing_is_saved_as_dark_ink_on_white(screen: PaintScreen) -> None:
+    screen.wait_for_extras()
     screen.draw_digit(7)
     screen.expect_digit(7)
     with Image.open(io.BytesIO(saved(screen.page, screen.save_drawing))) as image:
@@ -31,6 +32,7 @@ def test_the_drawing_is_saved_as_dark_ink_on_white(screen: PaintScreen) -> None:
 
 
 def test_the_small_picture_is_saved_as_28_by_28(screen: PaintScreen) -> None:
+    screen.wait_for_extras()
     screen.draw_digit(7)
     screen.expect_digit(7)
     with Image.open(io.BytesIO(saved(screen.page, screen.save_small))) as image:
@@ -40,6 +42,7 @@ def test_the_small_picture_is_saved_as_28_by_28(screen: PaintScreen) -> None:
 
 def test_the_answer_is_saved_as_the_server_gave_it(screen: PaintScreen) -> None:
     expect(screen.save_answer).to_be_disabled()
+    screen.wait_for_extras()
     screen.draw_digit(7)
     screen.expect_digit(7)
     answer = json.loads(saved(screen.page, screen.save_answer))
@@ -48,6 +51,7 @@ def test_the_answer_is_saved_as_the_server_gave_it(screen: PaintScreen) -> None:
 
 
 def test_a_link_carries_the_strokes(screen: PaintScreen, new_page: NewPage, server: Server) -> None:
+    screen.wait_for_extras()
     screen.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     screen.draw_digit(5)
     screen.eraser.click()
@@ -65,7 +69,7 @@ def test_a_link_carries_the_strokes(screen: PaintScreen, new_page: NewPage, serv
 
 
 def test_going_away_and_back_keeps_the_drawing(screen: PaintScreen, server: Server) -> None:
-    screen.page.wait_for_load_state("networkidle")
+    screen.wait_for_extras()
     screen.draw_digit(3)
     screen.expect_digit(3)
     screen.page.goto(f"{server.url}/upload")
@@ -74,7 +78,7 @@ def test_going_away_and_back_keeps_the_drawing(screen: PaintScreen, server: Serv
 
 
 def test_reloading_keeps_what_was_drawn_since_a_link_was_copied(screen: PaintScreen) -> None:
-    screen.page.wait_for_load_state("networkidle")
+    screen.wait_for_extras()
     screen.draw_digit(1)
     screen.share.click()
     expect(screen.notice).to_contain_text("it carries the strokes")
@@ -95,7 +99,7 @@ def test_nothing_to_keep_is_not_offered(screen: PaintScreen) -> None:
 
 def test_a_broken_link_leaves_an_empty_sheet(new_page: NewPage, server: Server) -> None:
     screen = PaintScreen.open(new_page(), server.url, "#strokes=AA")
-    screen.page.wait_for_load_state("networkidle")
+    screen.wait_for_extras()
     for fragment in ("#strokes=", "#strokes=AQBB____", "#strokes=%%", "#elsewhere"):
         screen.page.evaluate("fragment => (location.hash = fragment)", fragment)
         screen.expect_state("empty")
@@ -106,7 +110,7 @@ def test_a_broken_link_leaves_an_empty_sheet(new_page: NewPage, server: Server) 
 
 @pytest.mark.parametrize("event", ["drop", "paste"])
 def test_a_picture_dropped_or_pasted_is_read(screen: PaintScreen, event: str) -> None:
-    screen.page.wait_for_load_state("networkidle")
+    screen.wait_for_extras()
     hand_over(screen.page, ".sheet", event, picture_of(7)["buffer"])
     screen.expect_digit(7)
     assert screen.ink() > 0
@@ -117,14 +121,14 @@ def test_a_picture_dropped_or_pasted_is_read(screen: PaintScreen, event: str) ->
 def test_a_chosen_file_that_is_no_picture_leaves_the_drawing(screen: PaintScreen) -> None:
     screen.draw_digit(1)
     screen.expect_digit(1)
-    screen.page.wait_for_load_state("networkidle")
+    screen.wait_for_extras()
     screen.picture.set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"not a picture"})
     expect(screen.notice).to_contain_text("notes.png is no picture")
     screen.expect_digit(1)
 
 
 def test_a_dropped_file_that_is_no_picture_is_named(screen: PaintScreen) -> None:
-    screen.page.wait_for_load_state("networkidle")
+    screen.wait_for_extras()
     hand_over(screen.page, ".sheet", "drop", b"Dear diary", "notes.txt")
     expect(screen.notice).to_have_text("notes.txt is no picture.")
     screen.expect_state("empty")

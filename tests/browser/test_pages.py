@@ -190,8 +190,7 @@ def test_the_page_is_painted_before_its_scripts_arrive(new_page: NewPage, server
     page.route("**/*.js", lambda route: held.append(route))
     page.goto(f"{server.url}/paint-screen", wait_until="commit")
     expect(page.locator("#answer .bars li")).to_have_count(10)
-    page.wait_for_timeout(200)
-    assert page.evaluate("performance.getEntriesByName('first-contentful-paint').length") == 1
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length === 1")
     assert held != []
     for route in held:
         route.abort()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import NewPage, Server
@@ -10,7 +12,7 @@ from tests.browser.screen import PaintScreen
 
 def test_a_server_stopped_and_started_while_drawing(new_page: NewPage, server_of_its_own: Server) -> None:
     page = new_page()
-    page.expected_errors += ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"]  # type: ignore[attr-defined]
+    page.expected_errors.append("Failed to load resource: net::ERR_")  # type: ignore[attr-defined]
     screen = PaintScreen.open(page, server_of_its_own.url)
     screen.draw([[(0.46, 0.16), (0.35, 0.43), (0.28, 0.56), (0.44, 0.57), (0.74, 0.55)]])
     screen.expect_state("done")
@@ -30,7 +32,7 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(screen: PaintScree
     asked = []
 
     def refuse_once(route: Route) -> None:
-        asked.append(screen.page.evaluate("performance.now()"))
+        asked.append(time.monotonic())
         if len(asked) > 1:
             route.continue_()
             return
@@ -42,15 +44,16 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(screen: PaintScree
     screen.draw_digit(7)
     screen.predict.click()
     screen.expect_digit(7)
-    assert asked[1] - asked[0] > 900
+    assert asked[1] - asked[0] > 0.9
 
 
 def test_one_request_at_a_time_and_stale_answers_are_dropped(screen: PaintScreen) -> None:
     held: list[Route] = []
     released = False
     screen.page.route("**/predict", lambda route: route.continue_() if released else held.append(route))
-    screen.draw_digit(1)
-    screen.page.wait_for_timeout(300)
+    with screen.page.expect_request("**/predict"):
+        screen.draw_digit(1)
+    screen.page.wait_for_timeout(200)
     assert len(held) == 1
     screen.clear.click()
     screen.draw_digit(7)
