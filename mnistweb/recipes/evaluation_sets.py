@@ -22,7 +22,7 @@ from mnistweb.recipes.recipe import DataSettings
 from mnistweb.recipes.renderings import rendered
 from mnistweb.recipes.sources import load_test
 
-_PHOTOS, _SCANS, _NEGATIVES = 2000, 3000, 2700
+_PHOTOS, _SCANS, _NEGATIVES = 1500, 1500, 1800
 _CODE = (evaluation_pictures,)
 _CODE_OF_NEGATIVES = (*_CODE, evaluation_negatives, evaluation_textures, mnistweb.inference.drawings)
 NEGATIVES = "negatives"

@@ -214,7 +214,8 @@ class ModelCard:
                 trial["turns"],
                 trial["shifts"],
                 str(trial["views"]),
-                *(_trial(trial[part]) for part in ("validation", "drawings")),
+                percent(trial["right"] / trial["total"]),
+                f"{trial['loss']:.5f}",
                 "chosen" if trial["chosen"] else "",
             ]
             for trial in views["trials"]
@@ -222,16 +223,16 @@ class ModelCard:
         single = self.models[model]["sets"]
         measured = [
             [self.sets[name]["title"], _share(single[name]), _share(views["sets"][name])]
-            for name in self.sets
+            for name in views["sets"]
         ]
-        head = ["turns", "shifts", "views", "MNIST images kept aside", "drawings to choose by", ""]
+        head = ["turns", "shifts", "views", "accuracy", "loss", ""]
         return (
             "## With several views\n\n"
             + paragraph(
                 f"`--views` of `mnistweb evaluate` and `mnistweb predict` averages {count} shifted and "
                 f"turned views of each picture, at {count} times the cost.",
                 f"Which ones was decided for `{model}` by the loss on the MNIST training images "
-                "that are kept aside to choose by. Accuracy, and the mean negative log-likelihood in nats:",
+                "that are kept aside to choose by. Loss is the mean negative log-likelihood in nats:",
             )
             + table(head, trials, "llrrrl")
             + paragraph("Measured once that was decided:")
@@ -321,10 +322,6 @@ def _short(measured: dict[str, Any]) -> str:
 
 def _of_kind(pair: Sequence[int]) -> str:
     return percent(pair[0] / pair[1], 1)
-
-
-def _trial(measured: dict[str, Any]) -> str:
-    return f"{percent(measured['right'] / measured['total'])}, {measured['loss']:.5f}"
 
 
 def _worst(confusion: Sequence[Sequence[int]]) -> str:

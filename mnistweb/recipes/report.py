@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mnistweb.data.dataset import DIGIT_NAMES
 from mnistweb.files import write_atomically
 from mnistweb.inference import DigitClassifier
 from mnistweb.recipes.errors import RunError
@@ -35,7 +36,7 @@ def write_report(
     data_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Measure `classifiers`, the default one first, on every set; returns what was written.
+    """Measure those of `classifiers` that read digits, the default one first; returns what was written.
 
     The card and its pictures go into `folder`; without one into `docs` of the checkout, and a short table
     into its README. The data go into the instance folder, and below it the sheets, which show pictures that
@@ -46,8 +47,9 @@ def write_report(
     """
     checkout = checkout_folder() if folder is None else None
     folder = folder or _docs(checkout)
+    classifiers = [each for each in classifiers if each.saved.labels == DIGIT_NAMES]
     if not classifiers:
-        raise RunError("no model is installed; train one with: mnistweb train --install")
+        raise RunError("no model of digits is installed; train one with: mnistweb train --install")
     progress = progress or Progress()
     new_figure(1, 1)  # raises now rather than after minutes of measuring
     evaluation = evaluate_models(

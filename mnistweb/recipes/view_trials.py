@@ -12,9 +12,9 @@ from mnistweb.inference import VIEWS, DigitClassifier, View
 from mnistweb.inference.views import CROSS, NO_SHIFT, combined
 from mnistweb.recipes.measuring import measure
 from mnistweb.recipes.progress import Progress
-from mnistweb.recipes.sources import DRAWINGS, OWN, load_drawings, load_validation
+from mnistweb.recipes.sources import load_validation
 
-_TURNS = {"no turn": (0,)} | {f"0 and {turn} degrees either way": (-turn, 0, turn) for turn in (6, 9, 12)}
+_TURNS = {"no turn": (0,)} | {f"0 and {turn} degrees either way": (-turn, 0, turn) for turn in (9, 12)}
 _SHIFTS = {"no shift": NO_SHIFT, "none and a pixel each way": CROSS}
 CANDIDATES: dict[tuple[str, str], tuple[View, ...]] = {
     (turned, shifted): combined(turns, shifts)
@@ -27,20 +27,18 @@ _AT_ONCE = 250
 def try_views(
     classifier: DigitClassifier, *, data_dir: Path | None = None, progress: Progress | None = None
 ) -> list[dict[str, Any]]:
-    """How well `classifier` reads the pictures kept aside with each of CANDIDATES; VIEWS are marked.
+    """How well `classifier` reads MNIST's images kept aside with each of CANDIDATES; VIEWS are marked.
 
     Each view is looked at once, however many candidates have it. Returns plain values for `evaluation.json`.
     """
     progress = progress or Progress()
-    sets = {OWN: load_validation(data_dir=data_dir), DRAWINGS: load_drawings(data_dir=data_dir)}
+    pictures = load_validation(data_dir=data_dir)
     every = list(dict.fromkeys(view for views in CANDIDATES.values() for view in views))
-    found: dict[str, dict[View, np.ndarray]] = {name: {} for name in sets}
+    found: dict[View, np.ndarray] = {}
     progress.begin("trying views", len(every))
     try:
         for view in every:
-            single = classifier.with_views((view,))
-            for name, pictures in sets.items():
-                found[name][view] = _probabilities(single, pictures)
+            found[view] = _probabilities(classifier.with_views((view,)), pictures)
             progress.advance()
     finally:
         progress.end()
@@ -52,10 +50,8 @@ def try_views(
             "views": len(views),
             "chosen": views == VIEWS,
         }
-        for name, pictures in sets.items():
-            mean = np.mean([found[name][view] for view in views], axis=0)
-            measured = measure(mean, pictures.labels)
-            row[name] = {"right": measured.right, "total": measured.total, "loss": round(measured.loss, 6)}
+        measured = measure(np.mean([found[view] for view in views], axis=0), pictures.labels)
+        row |= {"right": measured.right, "total": measured.total, "loss": round(measured.loss, 6)}
         trials.append(row)
     return trials
 
