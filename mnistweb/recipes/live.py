@@ -18,13 +18,15 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mnistweb.files import write_atomically
+from mnistweb.nn.model import Sequential
 from mnistweb.nn.training import StepReport
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.weight_pictures import first_layer_picture
@@ -35,6 +37,8 @@ PAUSE, STOP = "pause", "stop"
 POINT = ("epoch", "loss", "accuracy", "learning_rate", "gradient_norm", "weight_norm")
 
 _NUMBERS_SECONDS, _WEIGHTS_SECONDS, _CONTROL_SECONDS = 0.5, 1.0, 0.2
+# What takes long is done more rarely, so that all of it together costs less than a hundredth of the training.
+_REST, _LONGEST_REST_SECONDS = 250, 10.0
 _MOST_POINTS = 300
 _ENDING_BYTES = 2000
 
@@ -53,6 +57,7 @@ class LiveProgress(Progress):
         self._points: list[list[float | None]] = read_live(folder).get("points", [])
         self._window: list[StepReport] = []
         self._next = dict.fromkeys(("numbers", "weights", "control"), 0.0)
+        self._soonest = 0.0  # the first of them, for a quick look in every step
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / ENDING).open("wb") as file:
             file.write(b" " * _ENDING_BYTES)
@@ -69,8 +74,7 @@ class LiveProgress(Progress):
     def advance(self) -> None:
         if self._facts["state"] == "preparing":  # a step of training tells more, in `step`
             self._facts["done"] += 1
-            if self._is_time("numbers", _NUMBERS_SECONDS):
-                self._write()
+            self._sometimes("numbers", _NUMBERS_SECONDS, self._write)
         self._also.advance()
 
     def end(self) -> None:
@@ -81,18 +85,14 @@ class LiveProgress(Progress):
             # Of an epoch that was cut short and begins anew nothing is left.
             self._points = [point for point in self._points if (point[0] or 0) <= report.epoch]
             self._facts |= {"state": "training", "epoch": report.epoch + 1}
-        self._facts["done"] = report.step
         self._window.append(report)
         steps = max(1, self._facts["total"])
-        is_last = report.step == steps and report.epoch + 1 == self._epochs
         if len(self._window) * _MOST_POINTS >= steps * self._epochs or report.step == steps:
             self._add_point(report.epoch + report.step / steps)
-        if self._is_time("numbers", _NUMBERS_SECONDS):
-            self._write()
-        if self._is_time("weights", _WEIGHTS_SECONDS) or is_last:
-            self._draw_weights(report)
-        if self._is_time("control", _CONTROL_SECONDS) and wish(self._folder) == PAUSE:
-            self._pause()
+        if time.monotonic() >= self._soonest:
+            self._look_up(report)
+        if report.step == steps and report.epoch + 1 == self._epochs:
+            self._draw_weights(report.model)
         self._also.step(report)
 
     def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
@@ -111,12 +111,25 @@ class LiveProgress(Progress):
         _write_ending(self._folder, _in_words(problem))
         self._also.failed(problem)
 
-    def _is_time(self, what: str, seconds: float) -> bool:
-        now = time.monotonic()
-        if now < self._next[what]:
-            return False
-        self._next[what] = now + seconds
-        return True
+    def _look_up(self, report: StepReport) -> None:
+        """Do what is due."""
+        self._facts["done"] = report.step
+        self._sometimes("numbers", _NUMBERS_SECONDS, self._write)
+        self._sometimes("weights", _WEIGHTS_SECONDS, partial(self._draw_weights, report.model))
+        if time.monotonic() >= self._next["control"]:
+            if wish(self._folder) == PAUSE:
+                self._pause()
+            self._next["control"] = time.monotonic() + _CONTROL_SECONDS
+        self._soonest = min(self._next.values())
+
+    def _sometimes(self, what: str, seconds: float, work: Callable[[], None]) -> None:
+        """Do the work if it is due, and note when it is due again: the longer it took, the later."""
+        began = time.monotonic()
+        if began >= self._next[what]:
+            work()
+            ended = time.monotonic()
+            rest = min(_REST * (ended - began), _LONGEST_REST_SECONDS)
+            self._next[what] = ended + max(seconds, rest)
 
     def _add_point(self, epoch: float) -> None:
         window, self._window = self._window, []
@@ -133,8 +146,8 @@ class LiveProgress(Progress):
             ]
         )
 
-    def _draw_weights(self, report: StepReport) -> None:
-        picture = first_layer_picture(report.model)
+    def _draw_weights(self, model: Sequential) -> None:
+        picture = first_layer_picture(model)
         if picture is not None:
             with contextlib.suppress(OSError):
                 write_atomically(self._folder / WEIGHTS, picture, durable=False)

@@ -53,7 +53,7 @@ def train_live(recipe, folder, **settings):
 
 
 def test_a_training_that_tells_of_itself_ends_with_the_same_bits(dataset, tmp_path, monkeypatch):
-    for name in ("_NUMBERS_SECONDS", "_WEIGHTS_SECONDS", "_CONTROL_SECONDS"):
+    for name in ("_NUMBERS_SECONDS", "_WEIGHTS_SECONDS", "_CONTROL_SECONDS", "_REST"):
         monkeypatch.setattr(live, name, 0.0)  # everything is looked at and written after every step
     alone = train_recipe(small_recipe(dataset), run_folder=tmp_path / "alone")
     told = train_live(small_recipe(dataset), tmp_path / "told")
@@ -76,6 +76,16 @@ def test_what_it_tells_is_what_the_curves_say(dataset, tmp_path):
     assert points[-1, 5] == pytest.approx(last["weight_norm"], rel=1e-4)
     with Image.open(tmp_path / WEIGHTS) as picture:
         assert picture.size == (8 * 30 - 2, 2 * 30 - 2)  # of 16 units
+
+
+def test_what_takes_long_is_done_more_rarely(dataset, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(live, "_WEIGHTS_SECONDS", 0.0)
+    monkeypatch.setattr(LiveProgress, "_draw_weights", lambda *_: drawn.append(time.sleep(0.01)))
+    began = time.monotonic()
+    train_live(small_recipe(dataset), tmp_path)
+    # The first, the last, and between them rests of 250 times as long as it took.
+    assert len(drawn) <= 2 + (time.monotonic() - began) / 2.5
 
 
 def test_a_long_training_is_told_in_some_hundred_points(dataset, tmp_path, monkeypatch):
