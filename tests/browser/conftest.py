@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, WebError, expect,
 from tests.browser.screen import PaintScreen
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-START_SECONDS = 90
+START_SECONDS = 90  # and to stop; far more than it takes on a machine that has nothing else to do
 WAIT_MILLISECONDS = 40_000  # for what a page is expected to show; a busy machine needs some of it
 DESKTOP = {"width": 1280, "height": 900}
 
@@ -66,7 +66,7 @@ class Server:
         """Returns once the port is closed."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)  # gunicorn's quick end: it waits for no idle connection
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=START_SECONDS)
             self._process = None
 
 
