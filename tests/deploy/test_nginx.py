@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -130,16 +131,14 @@ def test_one_address_may_ask_so_often_and_is_then_told_when_to_come_again(
 def test_one_address_may_hold_so_many_connections(replicas: list[LiveServer], tmp_path: Path) -> None:
     """The guard is limit_conn, which counts connections whose request's head has been read."""
     head = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 100\r\n\r\n"
-    with Front(replicas, tmp_path, limited=True) as nginx:
-        held = [socket.create_connection(("127.0.0.1", nginx.port)) for _ in range(64)]
-        for connection in held:
+    with Front(replicas, tmp_path, limited=True) as nginx, contextlib.ExitStack() as held:
+        for _ in range(64):
+            connection = held.enter_context(socket.create_connection(("127.0.0.1", nginx.port)))
             connection.sendall(head)
         deadline = time.monotonic() + 5
         while ask_once(nginx.port, "/health").status != 429 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert ask_once(nginx.port, "/health").status == 429
-        for connection in held:
-            connection.close()
 
 
 def ask_once(port: int, path: str) -> Answer:

@@ -1,0 +1,5 @@
+"""The server of the web tests serves here too."""
+
+from tests.web.conftest import server, weights
+
+__all__ = ["server", "weights"]
