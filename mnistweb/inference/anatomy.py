@@ -125,8 +125,9 @@ def unit_leanings(network: Sequential) -> np.ndarray | None:
     first, *later = [layer for layer in network.layers if layer.params]
     if not isinstance(first, Dense) or first.in_features != _SIDE * _SIDE:
         return None
-    leanings = np.eye(network.num_classes, dtype=np.float32)
-    for layer in reversed(later):  # from the classes back: so each product has only as many columns as classes
+    leanings: np.ndarray = np.eye(network.num_classes, dtype=np.float32)
+    # From the classes back, so that each product has only as many columns as there are classes.
+    for layer in reversed(later):
         if isinstance(layer, Dense):
             leanings = layer.params["weight"] @ leanings
         elif isinstance(layer, BatchNorm):
