@@ -34,7 +34,7 @@ def refusal(*flags: str) -> str:
 
 def test_the_help_names_every_option() -> None:
     text = CliRunner().invoke(main, ["serve", "--help"]).output
-    for option in ("--host", "--port", "--workers", "--threads", "--open", "--reload"):
+    for option in ("--host", "--port", "--workers", "--threads", "--open", "--training", "--reload"):
         assert option in text
 
 
@@ -54,6 +54,16 @@ def test_an_address_that_is_not_ours_is_named(weights: Path) -> None:
 
 def test_a_host_that_is_no_address_is_named(weights: Path) -> None:
     assert "cannot listen on no.such.host.invalid" in refusal("--host", "no.such.host.invalid", "--port", "0")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "localhost.example", ""])
+def test_the_training_page_is_for_this_machine_alone(
+    weights: Path, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = f"loopback alone, not on {host or 'every address'}; leave out --host"
+    assert wanted in refusal("--training", "--host", host, "--port", "0")
+    monkeypatch.setenv("MNISTWEB_TRAINING_PAGE", "true")
+    assert wanted in refusal("--host", host, "--port", "0")
 
 
 def test_broken_weights_are_named_with_the_reason(weights: Path) -> None:
