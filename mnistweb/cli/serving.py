@@ -55,8 +55,10 @@ def serve(
         settings = load_settings(instance_folder(), overrides)
         if settings["TRAINING_PAGE"]:
             _check_loopback(settings["HOST"])
-            if settings["TRUSTED_HOSTS"] is None:  # else a name that others point at this machine would do
-                overrides["TRUSTED_HOSTS"] = ["localhost", "127.0.0.1", "[::1]", settings["HOST"]]
+            # Else a name that another site points at this machine would be as good as ours. Werkzeug can't
+            # compare addresses with colons.
+            if settings["TRUSTED_HOSTS"] is None and ":" not in settings["HOST"]:
+                overrides["TRUSTED_HOSTS"] = list(dict.fromkeys(["localhost", "127.0.0.1", settings["HOST"]]))
         settings["PORT"] = _free_port(settings["HOST"], settings["PORT"])
         overrides["PORT"] = settings["PORT"]
         address = f"http://{_shown_host(settings['HOST'])}:{settings['PORT']}/paint-screen"
