@@ -37,7 +37,10 @@ def shell_lines(text: str) -> list[str]:
 def commands(
     group: click.Group, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         yield (*path, name), command
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
@@ -70,8 +73,11 @@ def test_every_command_and_each_of_its_options_has_help(name: str) -> None:
 def test_documented_command_lines_are_understood(document: str, line: str) -> None:
     words = shlex.split(line.split(" | ")[0].split(" > ")[0].split(" && ")[0], comments=True)[1:]
     command: click.Command = main
-    while isinstance(command, click.Group) and words and words[0] in command.commands:
-        command = command.commands[words.pop(0)]
+    while isinstance(command, click.Group) and words:
+        below = command.get_command(click.Context(command), words[0])
+        if below is None:
+            break
+        command, words = below, words[1:]
     try:
         command.make_context("mnistweb", words, resilient_parsing=False)
     except click.exceptions.Exit:  # --help and --version

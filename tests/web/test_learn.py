@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from mnistweb.resources import resource_folder
-from mnistweb.web.lessons import _mathml, lessons, render
+from mnistweb.web.lesson_markup import _mathml
+from mnistweb.web.lessons import lessons, render
 from tests.web.conftest import problem
 
 NAMES = [lesson.name for lesson in lessons()]
