@@ -66,9 +66,9 @@ def server_settings(
     PatientWorker.request_timeout_seconds = settings["REQUEST_TIMEOUT_SECONDS"]
     PatientWorker.max_requests_in_flight = settings["MAX_REQUESTS_IN_FLIGHT"]
     ServerLog.form = settings["LOG_FORMAT"]
-    per_worker = settings["MAX_REQUESTS_PER_WORKER"]
+    host, per_worker = settings["HOST"], settings["MAX_REQUESTS_PER_WORKER"]
     return {
-        "bind": f"{settings['HOST']}:{settings['PORT']}",
+        "bind": f"{f'[{host}]' if ':' in host else host}:{settings['PORT']}",
         "workers": settings["WORKERS"],
         "threads": settings["THREADS"],
         "worker_class": PatientWorker,

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from mnistweb.cli import main
+from mnistweb.config import load_settings
+from mnistweb.web.server import server_settings
 from mnistweb.weights import write_model
 from tests.inference.conftest import saved
 from tests.web.live import LiveServer
@@ -54,6 +56,12 @@ def test_an_address_that_is_not_ours_is_named(weights: Path) -> None:
 
 def test_a_host_that_is_no_address_is_named(weights: Path) -> None:
     assert "cannot listen on no.such.host.invalid" in refusal("--host", "no.such.host.invalid", "--port", "0")
+
+
+@pytest.mark.parametrize(("host", "bound"), [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80"), ("", ":80")])
+def test_addresses_with_colons_are_told_from_their_port(tmp_path: Path, host: str, bound: str) -> None:
+    settings = load_settings(tmp_path, {"HOST": host, "PORT": 80})
+    assert server_settings(settings)["bind"] == bound
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "localhost.example", ""])
