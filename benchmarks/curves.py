@@ -35,7 +35,7 @@ class Curve:
     changed: str
     cost: str
     name: str
-    points: list[tuple[float, float]]
+    points: Sequence[tuple[float, float]]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -60,9 +60,7 @@ def request(body: bytes, kind: str) -> Callable[[], object]:
     }
 
     def ask() -> bytes:
-        answer = application(
-            environ | {"wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO()}, lambda *_: None
-        )
-        return b"".join(answer)
+        streams = {"wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO()}
+        return b"".join(application(environ | streams, lambda *_: lambda data: None))
 
     return ask
