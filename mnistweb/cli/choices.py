@@ -83,6 +83,15 @@ def load_set(set_name: str, dataset: str, data_dir: Path | None) -> Dataset:
     return (load_test if set_name == "test" else load_validation)(dataset, data_dir=data_dir)
 
 
+def check_fits(classifier: DigitClassifier, pictures: Dataset) -> None:
+    """Raise DataError when the model knows other classes than the set shows: any figure would be nonsense."""
+    if classifier.saved.labels != pictures.label_names:
+        raise DataError(
+            f"{classifier.name} reads {classifier.reads}, {pictures.name} shows "
+            f"{', '.join(pictures.label_names)}; name a set of the model's own classes with --dataset"
+        )
+
+
 def views_option(command: Callable[..., None]) -> Callable[..., None]:
     """The option --views, for `load_classifier`."""
     text = f"Average {len(VIEWS)} shifted and turned views of each picture: more often right, slower."

@@ -10,7 +10,14 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from mnistweb.cli.choices import dataset_options, failing_cleanly, load_classifier, load_set, views_option
+from mnistweb.cli.choices import (
+    check_fits,
+    dataset_options,
+    failing_cleanly,
+    load_classifier,
+    load_set,
+    views_option,
+)
 from mnistweb.cli.progress import progress_for
 from mnistweb.files import write_atomically
 from mnistweb.inference import DigitClassifier, ModelRegistry
@@ -62,7 +69,7 @@ def evaluate(
     if report:
         if model is not None or every or views or as_json or set_name != "test" or dataset != "mnist":
             raise click.UsageError("--report measures everything; it goes with --to and --data-dir alone")
-        classifiers = list(ModelRegistry.load_installed())
+        classifiers = [each for each in ModelRegistry.load_installed() if each.reads_digits]
         for path in write_report(classifiers, folder=folder, data_dir=data_dir, progress=progress_for()):
             click.echo(f"wrote {path}")
         return
@@ -74,6 +81,11 @@ def evaluate(
     if views:
         classifiers = [classifier.with_views() for classifier in classifiers]
     pictures = load_set(set_name, dataset, data_dir)
+    others = [each.name for each in classifiers if each.saved.labels != pictures.label_names]
+    if every:
+        classifiers = [each for each in classifiers if each.name not in others]
+    else:
+        check_fits(classifiers[0], pictures)
     if not as_json:
         click.echo(f"{pictures.name}, {len(pictures):,} pictures\n")
         click.echo(f"{'model':<16} {'accuracy':>9}  {'95 % interval':<17}  {'loss':>7}  {'ECE':>6}")
@@ -98,6 +110,8 @@ def evaluate(
                 f"{classifier.name:<16} {found.accuracy:>9.2%}  {interval:<17}  {found.loss:>7.4f}  "
                 f"{found.calibration_error:>6.2%}"
             )
+    if others:
+        click.echo(f"left out, for they read other things: {', '.join(others)}", err=True)
 
 
 @click.command()
@@ -116,6 +130,7 @@ def confusion(
     """
     classifier = load_classifier(model)
     pictures = load_set(set_name, dataset, data_dir)
+    check_fits(classifier, pictures)
     found = measure(_probabilities(classifier, pictures.images), pictures.labels)
     names = pictures.label_names
     click.echo(f"{classifier.name} on {pictures.name}: {found.right:,} of {found.total:,} right\n")

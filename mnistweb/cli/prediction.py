@@ -9,9 +9,17 @@ from pathlib import Path
 import click
 import numpy as np
 
-from mnistweb.cli.choices import dataset_options, failing_cleanly, load_classifier, load_set, views_option
+from mnistweb.cli.choices import (
+    check_fits,
+    dataset_options,
+    failing_cleanly,
+    load_classifier,
+    load_set,
+    views_option,
+)
 from mnistweb.imaging.errors import ImageError
 from mnistweb.inference import DigitClassifier, InferenceError, ModelRegistry, Prediction
+from mnistweb.inference.prediction import with_article
 
 _SHADES = " .:-=+*#%@"
 
@@ -71,6 +79,7 @@ def samples(
     """Show random pictures of a set, and the three likeliest readings of MODEL (or of the default model)."""
     classifier = load_classifier(model)
     pictures = load_set(set_name, dataset, data_dir)
+    check_fits(classifier, pictures)
     order = np.random.default_rng(seed).permutation(len(pictures))
     shown = 0
     for number in order:
@@ -80,7 +89,8 @@ def samples(
             continue
         click.echo(ascii_art(pictures.images[number, :, :, 0]))
         truth = pictures.label_names[pictures.labels[number]]
-        click.echo(f"number {number}, a {truth}: {'right' if right else 'WRONG'}   {_in_words(found)}\n")
+        judged = "right" if right else "WRONG"
+        click.echo(f"number {number}, {with_article(truth)}: {judged}   {_in_words(found)}\n")
         shown += 1
         if shown == count:
             return
@@ -127,8 +137,12 @@ def _in_words(found: Prediction) -> str:
 def _facts(found: Prediction) -> dict[str, object]:
     return {
         "prediction": found.prediction,
+        "label": found.label,
         "confidence": found.confidence,
-        "top": [{"prediction": digit, "probability": share} for digit, share in found.top(3)],
+        "top": [
+            {"prediction": each, "label": found.labels[each], "probability": share}
+            for each, share in found.top(3)
+        ],
         "verdict": found.verdict,
         "model": found.model,
     }
@@ -138,7 +152,9 @@ def _model_line(classifier: DigitClassifier, *, default: bool) -> str:
     saved = classifier.saved
     shares = [saved.training.get(key) for key in ("validation_accuracy", "test_accuracy")]
     validation, test = (f"{share:.2%}" if isinstance(share, float) else "-" for share in shares)
+    subject = "" if classifier.reads_digits else f"  ({', '.join(saved.labels)})"
     return (
         f"{'*' if default else ' '} {saved.name:<16} {validation:>10} {test:>8} "
         f"{saved.model.num_parameters:>11,} {saved.size_bytes / 1000:>6,.0f} kB  {saved.model.architecture}"
+        f"{subject}"
     )

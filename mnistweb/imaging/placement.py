@@ -1,6 +1,11 @@
-"""Places a cropped digit as MNIST's makers did: 20 pixels long, proportions kept, centred by its mass."""
+"""Places a cropped digit as MNIST's makers did: 20 pixels long, proportions kept, centred by its mass.
+
+Other sets lie in their 28x28 in another way; a `Frame` says how.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +17,28 @@ SIDE = 28  # pixels of the finished picture
 DIGIT_SIDE = 20  # pixels of the digit's longer side in it
 
 
-def scaled(ink: Plane) -> Plane:
+@dataclass(frozen=True)
+class Frame:
+    """How what is shown lies in the 28x28: the pixels of its longer side, 1..28, and what is in the middle.
+
+    by_mass: the centre of mass of the ink is; otherwise the middle of the box around it.
+    """
+
+    longer_side: int = DIGIT_SIDE
+    by_mass: bool = True
+
+
+MNIST_FRAME = Frame()
+
+
+def scaled(ink: Plane, longer_side: int = DIGIT_SIDE) -> Plane:
     """A cropped digit (h, w) in [0, 1], its longer side scaled to 20 pixels by averaging over areas.
+
+    longer_side: another length, 1..28, for networks that learned from pictures of another size.
 
     The brightest pixel becomes 1, as it nearly always is in MNIST.
     """
-    scale = DIGIT_SIDE / max(ink.shape)
+    scale = longer_side / max(ink.shape)
     size = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
     small = np.asarray(Image.fromarray(np.ascontiguousarray(ink)).resize(size, Image.Resampling.BOX))
     return small / small.max()
@@ -31,13 +52,13 @@ def centre_of_mass(ink: Plane) -> tuple[float, float]:
     return x, y
 
 
-def centred(ink: Plane) -> NDArray[np.float32]:
-    """A digit of at most 20 x 20 pixels placed in 28 x 28.
+def centred(ink: Plane, *, by_mass: bool = True) -> NDArray[np.float32]:
+    """A digit of at most 28 x 28 pixels, usually 20 x 20, placed in 28 x 28: by its mass, or by its box.
 
     The shift is by whole pixels, as in MNIST, where each picture's centre of mass rounds to pixel (14, 14).
     """
     height, width = ink.shape
-    x, y = centre_of_mass(ink)
+    x, y = centre_of_mass(ink) if by_mass else (width / 2, height / 2)
     left = min(max(round(SIDE / 2 - x), 0), SIDE - width)
     top = min(max(round(SIDE / 2 - y), 0), SIDE - height)
     pixels = np.zeros((SIDE, SIDE), np.float32)

@@ -24,7 +24,7 @@ from mnistweb.imaging.filters import Plane, dilated
 from mnistweb.imaging.lines import without_lines
 from mnistweb.imaging.paper import Ink, find_ink, grey_of
 from mnistweb.imaging.parts import find_sheet, is_dot, parts_of_digit
-from mnistweb.imaging.placement import centre_of_mass, centred, scaled
+from mnistweb.imaging.placement import MNIST_FRAME, Frame, centre_of_mass, centred, scaled
 
 WORKING_SIDE = 400  # pixels; larger pictures are reduced to this before anything else
 _MOST_SHEETS = 2  # that lie on one another: a sheet on a table, a frame on the sheet
@@ -55,11 +55,13 @@ class Preprocessed:
     centre_of_mass: tuple[float, float]
 
 
-def preprocess(image: Image.Image | NDArray, *, keep_steps: bool = False) -> Preprocessed:
+def preprocess(
+    image: Image.Image | NDArray, *, keep_steps: bool = False, frame: Frame = MNIST_FRAME
+) -> Preprocessed:
     """Bring a picture into MNIST form.
 
     image: a PIL picture of any mode, or an array (H, W), (H, W, 3) or (H, W, 4), uint8 or float in [0, 1].
-    keep_steps: also return the picture after each step.
+    keep_steps: also return the picture after each step. frame: how it shall lie in the 28x28.
 
     Raises BlankImageError when nothing like a digit is drawn on it, ImageTooSmallError when a side has fewer
     than 8 pixels, and ImageError for an array that is no picture.
@@ -84,10 +86,10 @@ def preprocess(image: Image.Image | NDArray, *, keep_steps: bool = False) -> Pre
     box = _ink_box(digit)
     cropped = digit[box]
     keep("crop", "Cropped to the ink", cropped)
-    small = scaled(cropped)
-    keep("scale", "Longer side 20 pixels", small)
-    pixels = centred(small)
-    keep("centre", "Centred by its mass", pixels)
+    small = scaled(cropped, frame.longer_side)
+    keep("scale", f"Longer side {frame.longer_side} pixels", small)
+    pixels = centred(small, by_mass=frame.by_mass)
+    keep("centre", f"Centred by its {'mass' if frame.by_mass else 'box'}", pixels)
 
     back = original.width / picture.width  # from pixels of the working size to those of the input
     x, y = centre_of_mass(cropped)

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistweb.imaging.placement import MNIST_FRAME, Frame
 from mnistweb.inference.errors import PixelsError
 from mnistweb.inference.pictures import SIDE, Picture, prepare
 from mnistweb.inference.prediction import Prediction, calibrated, verdict_of
 from mnistweb.inference.views import VIEWS, View, seen
 from mnistweb.weights import SavedModel, read_model
+from mnistweb.weights.document import DIGITS
+
+# What the classes of known data sets have in common.
+_SUBJECTS = {"fashion-mnist": "clothing"}
 
 
 class DigitClassifier:
@@ -58,6 +63,35 @@ class DigitClassifier:
         """The layers in one line, "784 -> 128 -> 64 -> 10"."""
         return self.saved.model.architecture
 
+    @property
+    def reads_digits(self) -> bool:
+        """Whether its classes are the ten digits."""
+        return self.saved.labels == DIGITS
+
+    @property
+    def subject(self) -> str:
+        """What it knows, in a word or two: "digits", "clothing", or the first and last of its classes."""
+        if self.reads_digits:
+            return "digits"
+        known = _SUBJECTS.get(str(self.saved.training.get("data")))
+        return known or f"{self.saved.labels[0]} to {self.saved.labels[-1]}"
+
+    @property
+    def reads(self) -> str:
+        """What it reads: "handwritten digits", "pictures of clothing: T-shirt/top, Trouser, ..."."""
+        if self.reads_digits:
+            return "handwritten digits"
+        known = _SUBJECTS.get(str(self.saved.training.get("data")))
+        return f"pictures of {f'{known}: ' if known else ''}{', '.join(self.saved.labels)}"
+
+    @property
+    def frame(self) -> Frame:
+        """How what it reads lies in the 28x28: as in MNIST, unless the facts of its file say otherwise."""
+        side = self.saved.training.get("longer_side")
+        if not isinstance(side, int) or not 1 <= side <= SIDE:
+            return MNIST_FRAME
+        return Frame(side, by_mass=self.saved.training.get("centred_by") != "box")
+
     def with_views(self, views: Sequence[View] = VIEWS) -> DigitClassifier:
         """The same classifier, but answering with the mean over several views of each picture.
 
@@ -74,14 +108,17 @@ class DigitClassifier:
 
         Raises ImageError (BlankImageError when there is nothing on it) or PixelsError.
         """
-        return self.predict_pixels(prepare(picture, as_it_is=not preprocess).pixels[np.newaxis])[0]
+        return self.predict_pixels(self._prepared(picture, preprocess)[np.newaxis])[0]
 
     def predict_batch(self, pictures: Sequence[Picture], *, preprocess: bool = True) -> list[Prediction]:
         """Read several pictures in one forward pass; answers in their order. Raises as `predict` does."""
         if len(pictures) == 0:
             return []
-        prepared = [prepare(picture, as_it_is=not preprocess).pixels for picture in pictures]
+        prepared = [self._prepared(picture, preprocess) for picture in pictures]
         return self.predict_pixels(np.stack(prepared))
+
+    def _prepared(self, picture: Picture, preprocess: bool) -> NDArray[np.float32]:
+        return prepare(picture, as_it_is=not preprocess, frame=self.frame).pixels
 
     def predict_pixels(self, pixels: NDArray[np.float32]) -> list[Prediction]:
         """Read (N, 28, 28) float32 pictures that are in MNIST form already, and checked."""

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mnistweb.imaging.decode import decode_image
 from mnistweb.imaging.errors import BlankImageError
+from mnistweb.imaging.placement import MNIST_FRAME, Frame
 from mnistweb.imaging.preprocess import Preprocessed, preprocess
 from mnistweb.inference.errors import PixelsError
 
@@ -22,7 +23,12 @@ Picture = bytes | bytearray | memoryview | str | os.PathLike[str] | Image.Image 
 
 
 def prepare(
-    picture: Picture, *, as_it_is: bool = False, keep_steps: bool = False, max_pixels: int | None = None
+    picture: Picture,
+    *,
+    as_it_is: bool = False,
+    keep_steps: bool = False,
+    max_pixels: int | None = None,
+    frame: Frame = MNIST_FRAME,
 ) -> Preprocessed:
     """Bring one picture into MNIST form.
 
@@ -30,6 +36,7 @@ def prepare(
     in [0, 1]).
     as_it_is: the picture is in MNIST form already (28x28, ink bright) and is only checked.
     keep_steps: also keep the picture after each step. max_pixels: the largest picture that is decoded.
+    frame: how the model has learned to see things lie; see `DigitClassifier.frame`.
 
     Raises PixelsError for an array that is no picture, OSError for a path that cannot be read, and the
     ImageErrors of `mnistweb.imaging`, BlankImageError among them: a picture with nothing on it never reaches
@@ -43,7 +50,7 @@ def prepare(
     if not as_it_is:
         if not isinstance(picture, Image.Image):
             _check_range(np.asarray(picture))
-        return preprocess(picture, keep_steps=keep_steps)
+        return preprocess(picture, keep_steps=keep_steps, frame=frame)
     pixels = mnist_pixels(np.asarray(picture.convert("L")) if isinstance(picture, Image.Image) else picture)
     return Preprocessed(
         pixels=pixels,

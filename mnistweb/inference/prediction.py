@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistweb.weights.document import DIGITS
+
 DIGIT, UNCERTAIN, NOT_A_DIGIT = "digit", "uncertain", "not_a_digit"
 
-_DIGITS = tuple("0123456789")
 _SURE_FROM = 0.99  # from this confidence on the sentence says "surely"
 
 
@@ -28,7 +29,12 @@ class Prediction:
     probabilities: NDArray[np.float64] = field(repr=False, compare=False)
     verdict: str
     model: str
-    labels: tuple[str, ...] = field(default=_DIGITS, repr=False)
+    labels: tuple[str, ...] = field(default=DIGITS, repr=False)
+
+    @property
+    def label(self) -> str:
+        """What the likeliest class is called."""
+        return self.labels[self.prediction]
 
     @property
     def runner_up(self) -> int:
@@ -43,16 +49,16 @@ class Prediction:
     @property
     def sentence(self) -> str:
         """The verdict in words: "surely a 7", "a 4, or perhaps a 9", "this does not look like a digit"."""
-        digits = self.labels == _DIGITS
+        digits = self.labels == DIGITS
         if self.verdict == NOT_A_DIGIT:
             return (
                 "this does not look like a digit"
                 if digits
                 else "this does not look like anything this model knows"
             )
-        likeliest = _with_article(self.labels[self.prediction])
+        likeliest = with_article(self.label)
         if self.verdict == UNCERTAIN:
-            return f"{likeliest}, or perhaps {_with_article(self.labels[self.runner_up])}"
+            return f"{likeliest}, or perhaps {with_article(self.labels[self.runner_up])}"
         return f"surely {likeliest}" if self.confidence >= _SURE_FROM else likeliest
 
 
@@ -81,5 +87,6 @@ def calibrated(logits: NDArray[np.float32], temperature: float) -> NDArray[np.fl
     return scaled
 
 
-def _with_article(label: str) -> str:
+def with_article(label: str) -> str:
+    """A class's name as a sentence has it: "a 7", "an 8", "an Ankle boot"."""
     return f"{'an' if label[:1].lower() in tuple('aeiou8') else 'a'} {label}"

@@ -15,6 +15,7 @@ from mnistweb.recipes.datasets import load_dataset
 from mnistweb.recipes.drawn_pictures import DrawnPictures, as_source
 from mnistweb.recipes.drawn_sources import find_strokes_file, held_out_drawings, split_writers
 from mnistweb.recipes.errors import RecipeError
+from mnistweb.recipes.framing import frame_facts
 from mnistweb.recipes.mixing import Source
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.recipe import DataSettings, MixSettings
@@ -73,6 +74,8 @@ def load_training_data(
         test=load_dataset(settings.dataset, "test", data_dir=data_dir),
         facts={"data": settings.dataset, "data_sha256": train.sha256},
     )
+    if data.label_names != DIGIT_NAMES:
+        data.facts |= frame_facts(training.images)
     mix = settings.mix
     if mix.strokes or mix.photos or mix.negatives:
         if data.label_names != DIGIT_NAMES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,6 +17,7 @@ from mnistweb.imaging.preprocess import Step
 from mnistweb.inference import DigitClassifier, Prediction, activations, contributions
 from mnistweb.inference.explanations import LayerActivation
 from mnistweb.web import schemas
+from mnistweb.weights.document import DIGITS
 
 _encoder = msgspec.json.Encoder()
 
@@ -34,7 +36,12 @@ def prediction_answer(prediction: Prediction) -> schemas.PredictionAnswer:
         verdict=prediction.verdict,  # type: ignore[arg-type]
         model=prediction.model,
         sentence=prediction.sentence,
+        **({} if prediction.labels == DIGITS else _names(prediction)),
     )
+
+
+def _names(prediction: Prediction) -> dict[str, Any]:
+    return {"label": prediction.label, "labels": list(prediction.labels)}
 
 
 def explanation_answer(

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from werkzeug.exceptions import NotFound
 
 from mnistweb.files import write_atomically
+from mnistweb.imaging.placement import MNIST_FRAME
 from mnistweb.web.answers import json_response, png, step_answer
 from mnistweb.web.incoming import PixelBudget, prepare_source, read_one
 from mnistweb.web.loaded import loaded_models, model_summaries
@@ -46,7 +47,9 @@ def page() -> str:
 def debug_image() -> Response:
     """Say what the network would see of one picture, and save it."""
     incoming = read_one()
-    prepared = prepare_source(incoming.sources[0], incoming, PixelBudget(), keep_steps=True)
+    models = loaded_models()
+    frame = models.get(incoming.model).frame if incoming.model in models.names else MNIST_FRAME
+    prepared = prepare_source(incoming.sources[0], incoming, PixelBudget(), keep_steps=True, frame=frame)
     pixels = prepared.pixels
     name, reason = _save(png(np.round(pixels * 255).astype(np.uint8)))
     return json_response(

@@ -12,8 +12,9 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from mnistweb.imaging import containers
+from mnistweb.imaging.placement import MNIST_FRAME, Frame
 from mnistweb.imaging.preprocess import Preprocessed, Step
-from mnistweb.inference import PixelsError, mnist_pixels, prepare
+from mnistweb.inference import DigitClassifier, PixelsError, mnist_pixels, prepare
 from mnistweb.web.body import read_body
 from mnistweb.web.errors import ProblemError
 from mnistweb.web.json_body import JsonReader
@@ -123,24 +124,34 @@ def read_form() -> Incoming:
 
 
 def prepare_source(
-    source: Source, incoming: Incoming, budget: PixelBudget, *, keep_steps: bool = False
+    source: Source,
+    incoming: Incoming,
+    budget: PixelBudget,
+    *,
+    keep_steps: bool = False,
+    frame: Frame = MNIST_FRAME,
 ) -> Preprocessed:
     """One source in MNIST form, with all that is known of it. ProblemError, ImageError or PixelsError."""
     if isinstance(source, list):
-        return prepare(as_array(source), as_it_is=incoming.as_it_is, keep_steps=keep_steps)
+        return prepare(as_array(source), as_it_is=incoming.as_it_is, keep_steps=keep_steps, frame=frame)
     data = decode_base64(source) if isinstance(source, str) else source
     most = budget.spend(data)
     with in_turn(_pixel_count(data)):
-        return prepare(data, keep_steps=keep_steps, max_pixels=most)
+        return prepare(data, keep_steps=keep_steps, max_pixels=most, frame=frame)
 
 
 def pixels_and_steps(
-    source: Source, incoming: Incoming, budget: PixelBudget, *, keep_steps: bool = False
+    source: Source,
+    incoming: Incoming,
+    budget: PixelBudget,
+    classifier: DigitClassifier,
+    *,
+    keep_steps: bool = False,
 ) -> tuple[NDArray[np.float32], tuple[Step, ...]]:
-    """Of one source what a prediction needs: (28, 28) pixels and the steps. Raises as `prepare_source`."""
+    """Of one source what `classifier` needs: (28, 28) pixels and the steps. Raises as `prepare_source`."""
     if isinstance(source, list) and incoming.as_it_is:
         return mnist_pixels(as_array(source)), ()
-    prepared = prepare_source(source, incoming, budget, keep_steps=keep_steps)
+    prepared = prepare_source(source, incoming, budget, keep_steps=keep_steps, frame=classifier.frame)
     return prepared.pixels, prepared.steps
 
 

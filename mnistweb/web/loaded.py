@@ -63,6 +63,8 @@ def model_summaries() -> list[ModelSummary]:
             architecture=each.architecture,
             parameters=each.saved.model.num_parameters,
             is_default=each.name == models.default,
+            subject=each.subject,
+            reads=each.reads,
             labels=list(each.saved.labels),
         )
         for each in models

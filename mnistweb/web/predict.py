@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g
 from numpy.typing import NDArray
 
 from mnistweb.imaging.errors import ImageError
-from mnistweb.inference import PixelsError
+from mnistweb.inference import DigitClassifier, PixelsError
 from mnistweb.web.answers import explanation_answer, json_response, prediction_answer
 from mnistweb.web.errors import ProblemError, problem_body
 from mnistweb.web.incoming import Incoming, PixelBudget, pixels_and_steps, read_one, read_several
@@ -27,7 +27,9 @@ def predict() -> Response:
     incoming = read_one()
     classifier = loaded_models().get(incoming.model)
     keep_steps = "steps" in incoming.explain
-    pixels, steps = pixels_and_steps(incoming.sources[0], incoming, PixelBudget(), keep_steps=keep_steps)
+    pixels, steps = pixels_and_steps(
+        incoming.sources[0], incoming, PixelBudget(), classifier, keep_steps=keep_steps
+    )
     with in_turn():
         prediction = classifier.predict_pixels(pixels[np.newaxis])[0]
     g.model, g.verdict = prediction.model, prediction.verdict
@@ -45,7 +47,7 @@ def predict_batch() -> Response:
     incoming = read_several()
     classifier = loaded_models().get(incoming.model)
     g.model = classifier.name
-    prepared = _pixels_of_each(incoming)
+    prepared = _pixels_of_each(incoming, classifier)
     good = [each for each in prepared if isinstance(each, np.ndarray)]
     found = classifier.predict_pixels(np.stack(good)) if good else []
     count_predictions(found)
@@ -60,12 +62,12 @@ def predict_batch() -> Response:
     )
 
 
-def _pixels_of_each(incoming: Incoming) -> list[NDArray[np.float32] | Exception]:
+def _pixels_of_each(incoming: Incoming, classifier: DigitClassifier) -> list[NDArray[np.float32] | Exception]:
     budget = PixelBudget()
     prepared: list[NDArray[np.float32] | Exception] = []
     for source in incoming.sources:
         try:
-            prepared.append(pixels_and_steps(source, incoming, budget)[0])
+            prepared.append(pixels_and_steps(source, incoming, budget, classifier)[0])
         except (ImageError, PixelsError, ProblemError) as error:
             prepared.append(error)
     return prepared

@@ -23,11 +23,13 @@ from mnistweb.recipes.runs import CURVES
 from mnistweb.web.curves import MOST_LINES, Chart, draw, thinned
 from mnistweb.web.errors import ProblemError
 from mnistweb.web.loaded import loaded_models
+from mnistweb.web.openapi import describes
 
 blueprint = Blueprint("runs", __name__)
 
 RUNS_A_PAGE = 50
 _MOST_ROWS = 50  # of a table of epochs; the CSV has all
+_NAME = {"name": {"type": "string", "description": "The name of a run, as /runs lists them."}}
 _one_at_a_time = threading.Lock()
 
 
@@ -86,8 +88,9 @@ def run_card(name: str) -> str:
 
 
 @blueprint.get("/runs/<name>/curves.csv")
+@describes("text/csv", path=_NAME, problems=(404,))
 def curves_csv(name: str) -> Response:
-    """The curves as the training wrote them."""
+    """The curves of a run as its training wrote them, a row an epoch."""
     run = _with_curves(name)
     response = Response((run.folder / CURVES).read_bytes(), mimetype="text/csv")
     response.headers.set("Content-Disposition", "attachment", filename=f"{run.name}.csv")
@@ -95,8 +98,9 @@ def curves_csv(name: str) -> Response:
 
 
 @blueprint.get("/runs/<name>/curves.png")
+@describes("image/png", path=_NAME, problems=(404, 501))
 def curves_image(name: str) -> Response:
-    """The curves as a PNG, drawn by matplotlib; 501 where that is not installed."""
+    """The curves of a run as a PNG; 501 where matplotlib, which draws it, is not installed."""
     run = _with_curves(name)
     stamp = (run.folder / CURVES).stat().st_mtime_ns
     try:

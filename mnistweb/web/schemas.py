@@ -124,7 +124,11 @@ class ExplanationAnswer(Struct, omit_defaults=True):
 
 
 class PredictionAnswer(Struct, omit_defaults=True):
-    """The answer to one picture. `sentence` is the verdict in words."""
+    """The answer to one picture. `sentence` is the verdict in words.
+
+    A model of other things than digits also says what its ten classes are called, in order, as `labels`, and
+    the likeliest of them as `label`.
+    """
 
     prediction: int
     confidence: float
@@ -132,6 +136,8 @@ class PredictionAnswer(Struct, omit_defaults=True):
     verdict: Literal["digit", "uncertain", "not_a_digit"]
     model: str
     sentence: str
+    label: str | UnsetType = UNSET
+    labels: list[str] | UnsetType = UNSET
     explanation: ExplanationAnswer | UnsetType = UNSET
 
 
@@ -190,12 +196,14 @@ class HealthAnswer(Struct):
 
 
 class ModelSummary(Struct):
-    """One loaded model."""
+    """One loaded model; `subject` and `reads` say in words what it is for."""
 
     name: str
     architecture: str
     parameters: int
     is_default: bool
+    subject: str
+    reads: str
     labels: list[str]
 
 

@@ -86,11 +86,12 @@ def _result(name: str, data: bytes, classifier: DigitClassifier, budget: PixelBu
         "sentence": None,
         "problem": None,
         "model": classifier.name,
+        "labels": None if classifier.reads_digits else classifier.saved.labels,
     }
     try:
         image = decode_image(data, max_pixels=budget.spend(data))
         result["picture"] = _shown_picture(image)
-        prepared = preprocess(image, keep_steps=True)
+        prepared = preprocess(image, keep_steps=True, frame=classifier.frame)
         prediction = classifier.predict_pixels(prepared.pixels[np.newaxis])[0]
     except (ImageError, ProblemError) as error:
         result["problem"] = problem_for_page(error)

@@ -1,6 +1,10 @@
 // An answer card: the digit large, the verdict in words, ten bars with numbers.
 
+const DIGITS = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
 export class AnswerCard {
+  #labels = DIGITS;
+
   constructor(element) {
     this.element = element;
     this.digit = element.querySelector(".digit");
@@ -36,11 +40,20 @@ export class AnswerCard {
   show(answer) {
     this.answer = answer;
     const { state, prediction, verdict } = { state: "done", ...answer };
-    this.#showDigit(verdict === "not_a_digit" ? "?" : prediction, prediction, answer.probabilities);
+    this.name(answer.labels);
+    this.#showDigit(verdict === "not_a_digit" ? "?" : this.#labels[prediction], prediction, answer.probabilities);
     this.model.firstChild.textContent = "read by ";
     this.model.lastChild.textContent = answer.model;
     this.#say(answer.sentence);
     Object.assign(this.element.dataset, { prediction, verdict, state });
+  }
+
+  /** What the ten classes are called; words need more room than digits. */
+  name(labels = DIGITS) {
+    if (String(labels) === String(this.#labels)) return;
+    this.#labels = labels;
+    this.element.classList.toggle("named", labels.some((label) => label.length > 1));
+    this.rows.forEach((row, index) => (row.querySelector(".bar-digit").textContent = labels[index]));
   }
 
   #forget(state, sentence) {

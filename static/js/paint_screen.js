@@ -54,7 +54,9 @@ function changed() {
   $("undo").disabled = !drawing.canUndo;
   $("redo").disabled = !drawing.canRedo;
   $("save-drawing").disabled = $("share").disabled = drawing.isBlank;
-  $("paint-canvas").parentElement.classList.toggle("blank", drawing.isBlank);
+  const sheet = $("paint-canvas").parentElement;
+  sheet.classList.toggle("blank", drawing.isBlank);
+  sheet.classList.toggle("paper", drawing.marks.some((mark) => mark.kind === "picture"));
   live.outdate();
   if (drawing.isBlank || drawing.isDot) forget("Nothing drawn yet");
   else if (!$("live").checked) forget("Press Predict when you are ready");
@@ -87,10 +89,10 @@ function showSeen(explanation) {
 }
 
 // The panels that most visitors never open are fetched when they are.
-async function showInside({ explanation }) {
+async function showInside({ explanation, labels }) {
   if (explanation.contributions) {
     const { showReasons } = await import("./reasons.js");
-    showReasons($("reasons-pictures"), $("reasons-method"), explanation);
+    showReasons($("reasons-pictures"), $("reasons-method"), explanation, labels);
   }
   if (explanation.activations) {
     const { showLayers } = await import("./layers.js");
@@ -110,6 +112,18 @@ function showProblem(problem, retryMs) {
 
 function tool() {
   return { tool: $("eraser").getAttribute("aria-pressed") === "true" ? "eraser" : "pen", width: $("brush").value / 100 };
+}
+
+/** What the chosen networks are for: some read other things than digits. */
+function tellWhatItReads() {
+  for (const [id, card] of [["model", answer], ["compare", second]]) {
+    const { reads, labels } = $(id).selectedOptions[0]?.dataset ?? {};
+    $(`${id}-reads`).textContent = reads ? `reads ${reads}` : "";
+    card.name(labels && JSON.parse(labels));
+  }
+  const { labels } = $("model").selectedOptions[0]?.dataset ?? {};
+  document.querySelector(".sheet-hint").textContent = labels ? JSON.parse(labels).join(", ") : "any digit, 0 to 9";
+  document.querySelector("h1").textContent = labels ? "Draw a picture" : "Draw a digit";
 }
 
 // Each says in words what it did, for those who can't see it.
@@ -166,12 +180,16 @@ $("brush").addEventListener("input", () => {
 });
 for (const name of ["pointerup", "pointercancel", "blur"]) $("brush").addEventListener(name, () => showBrushDot(false));
 $("live").addEventListener("change", () => $("live").checked && changed());
-$("model").addEventListener("change", () => !drawing.isBlank && predict());
+$("model").addEventListener("change", () => {
+  tellWhatItReads();
+  if (!drawing.isBlank) predict();
+});
 $("compare").addEventListener("change", () => {
   const comparing = Boolean($("compare").value);
   $("second-answer").hidden = !comparing;
   $("second-answer").parentElement.classList.toggle("comparing", comparing);
   second.empty("");
+  tellWhatItReads();
   if (!drawing.isBlank) predict();
 });
 for (const id of ["reasons", "layers"]) {
@@ -186,6 +204,7 @@ drawWithKeys($("paint-canvas"), document.querySelector(".cell"), drawing, tool, 
   $("cell-report").textContent = sentence;
 });
 drawing.addEventListener("change", changed);
+tellWhatItReads();
 changed();
 
 // ---- Keeping, sharing, placing: needed later than the first stroke

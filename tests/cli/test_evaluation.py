@@ -137,7 +137,8 @@ def test_predict_as_json_has_the_three_likeliest_in_order(seven):
     shares = [one["probability"] for one in facts["top"]]
     assert len(shares) == 3
     assert shares == sorted(shares, reverse=True)
-    assert facts["top"][0] == {"prediction": facts["prediction"], "probability": facts["confidence"]}
+    first = {"prediction": facts["prediction"], "label": facts["label"], "probability": facts["confidence"]}
+    assert facts["top"][0] == first
     assert facts["model"] == "tiny"
 
 

@@ -19,6 +19,7 @@ from tests.web.conftest import post_json
 
 # Routes for people, which are no part of the API: pages and what they load.
 PAGES = {"/", "/paint-screen", "/upload", "/learn", "/learn/<page>"}
+PAGES |= {"/runs", "/runs/<name>"}
 PAGES |= {"/models/compare", "/models/<name>", "/models/<name>/mistakes"}
 PAGES |= {"/models/<name>/pictures/<picture>.png", "/docs", "/docs/<name>", "/static/<path:filename>"}
 

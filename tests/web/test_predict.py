@@ -110,7 +110,7 @@ def test_the_answer_has_the_documented_form_and_nothing_else(
     client: FlaskClient, pixels: list[float]
 ) -> None:
     assert set(post_json(client, "/predict", {"pixels": pixels}).json) == ANSWER
-    assert set(PredictionAnswer.__struct_fields__) == ANSWER | {"explanation"}
+    assert set(PredictionAnswer.__struct_fields__) == ANSWER | {"explanation", "label", "labels"}
 
 
 def test_only_what_was_asked_for_is_explained(client: FlaskClient, seven: bytes) -> None:
