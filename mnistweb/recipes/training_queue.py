@@ -80,9 +80,13 @@ class TrainingQueue:
 
         A disk that is full or can't be written raises nothing here: what is known is told all the same.
         """
-        known = State()
+        known = None
         with contextlib.suppress(OSError), self._alone() as state:
             known = state
+        if known is None:
+            known = self._read()
+            with contextlib.suppress(OSError):
+                self._note_end(known)
         return known
 
     def add(self, recipe: Recipe, *, taken: Collection[str] = ()) -> Entry:
@@ -126,7 +130,8 @@ class TrainingQueue:
         with self._alone() as state:
             folder = self.folder_of(run)
             if state.current and state.current.run == run:
-                _write_control(folder, STOP)
+                with contextlib.suppress(OSError):  # a disk that is full does not keep it from being stopped
+                    _write_control(folder, STOP)
                 self._end(state.current)
             elif entry := _find(state.waiting, run):
                 state.waiting.remove(entry)
@@ -168,19 +173,22 @@ class TrainingQueue:
             current = found["current"]
             lists = ([Entry(**entry) for entry in found[key]] for key in ("waiting", "ended"))
             return State(Entry(**current) if current else None, *lists)
-        except FileNotFoundError:
+        except OSError:  # nothing was ever trained here
             return State()
         except (ValueError, TypeError, KeyError):  # not ours; the runs are in their folders
             return State()
 
     def _advance(self, state: State) -> None:
         """Take note of a training that has ended, and start the next."""
-        if state.current and not self._is_running():
-            state.ended.insert(0, state.current)
-            state.current = None
+        self._note_end(state)
         if state.current is None and state.waiting and not self._is_running():
             state.current = self._start(state.waiting.pop(0))
         del state.ended[_KEPT:]
+
+    def _note_end(self, state: State) -> None:
+        if state.current and not self._is_running():
+            state.ended.insert(0, state.current)
+            state.current = None
 
     def _is_running(self) -> bool:
         with (self._folder / "running").open("ab") as file:

@@ -46,6 +46,12 @@ def test_a_network_is_watched_as_it_learns_survives_a_kill_and_reads_on_the_pain
     expect(page.get_by_role("img", name="Loss: training from")).to_be_visible()
     expect(page.get_by_role("img", name="Accuracy: training from")).to_be_visible()
     expect(page.get_by_alt_text("The weights of the first layer")).to_be_visible()
+    ticks = page.evaluate(
+        "async () => { const chart = await import('/static/js/chart.js');"
+        " return [chart.niceTicks(0.1, 2.3, 4), chart.logarithmicTicks(0.05, 2.4, 4)]; }"
+    )
+    assert ticks[0] == [0, 1, 2, 3]
+    assert ticks[1] == pytest.approx([0.05, 0.1, 0.2, 0.5, 1, 2, 5])
     assert complaints(page, "light") == []
     assert complaints(page, "dark") == []
 

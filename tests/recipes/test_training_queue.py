@@ -5,6 +5,7 @@ The trainings here are shell commands that wait; tests/browser/test_train.py has
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -177,6 +178,25 @@ def test_a_folder_that_cannot_be_written_still_says_that_nothing_runs(instance):
     assert names(TrainingQueue(instance).look()) == (None, [])
     with pytest.raises(OSError, match="exists"):
         TrainingQueue(instance).add(recipe())
+
+
+def test_on_a_full_disk_all_is_told_and_a_training_can_be_stopped(queue, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    first, second = queue.add(recipe("a")), queue.add(recipe("b"))
+    monkeypatch.setattr(training_queue, "write_atomically", full)
+    monkeypatch.setattr(training_queue, "note_start", full)
+    assert names(queue.look()) == ("a", ["b"])
+    with pytest.raises(OSError, match="No space left"):
+        queue.stop(first.run)
+    until_nothing_runs(queue)
+    state = queue.look()
+    assert names(state) == (None, ["b"])  # which can't be started before there is room
+    assert [each.name for each in state.ended] == ["a"]
+    monkeypatch.undo()
+    monkeypatch.setattr(training_queue, "_COMMAND", ("sh", "-c", "exec sleep 60"))
+    assert queue.look().current.run == second.run
 
 
 def test_only_so_many_ended_trainings_are_remembered(queue, monkeypatch):
