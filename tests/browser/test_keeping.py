@@ -118,6 +118,21 @@ def test_a_picture_dropped_or_pasted_is_read(screen: PaintScreen, event: str) ->
     assert screen.ink() == 0
 
 
+def test_ink_over_a_placed_picture_is_dark_on_a_dark_screen_too(screen: PaintScreen) -> None:
+    screen.page.emulate_media(color_scheme="dark")
+    screen.wait_for_extras()
+    screen.picture.set_input_files(picture_of(7))
+    expect(screen.notice).to_contain_text("is on the sheet")
+    screen.draw([[(0.1, 0.95), (0.5, 0.95), (0.9, 0.95)]])
+    screen.ink()  # painted
+    colour = """canvas => {
+        const copy = new OffscreenCanvas(1, 1).getContext("2d");
+        copy.drawImage(canvas, -0.5 * canvas.width, -0.95 * canvas.height);
+        return [...copy.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+    }"""
+    assert max(screen.canvas.evaluate(colour)) < 100
+
+
 def test_a_chosen_file_that_is_no_picture_leaves_the_drawing(screen: PaintScreen) -> None:
     screen.draw_digit(1)
     screen.expect_digit(1)
