@@ -1,4 +1,7 @@
-"""`mnistweb data fetch` and `data info`: what they print, where, and with which exit code."""
+"""`mnistweb data fetch` and `data info`: what they print, where, and with which exit code.
+
+Guard: mnistweb/cli turns each DataError into one line and exit code 1; the messages come from mnistweb/data.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""IDX files: read as written, and every damage named in one line."""
+"""IDX files: read as written, and every damage named in one line.
+
+Guards: the header is judged before anything is read by it, and nothing beyond what it says is unpacked.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Only still PNG and JPEG pictures come in, in every mode they have; everything else is refused in words."""
+"""Only still PNG and JPEG pictures come in, in every mode they have; everything else is refused in words.
+
+Guards: mnistweb/imaging/decode.py for kind, size and mode; containers.py for damage, bombs and metadata.
+"""
 
 from __future__ import annotations
 

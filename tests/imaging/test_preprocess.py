@@ -1,4 +1,8 @@
-"""The same digit comes out of every picture of it, and nothing comes out of a picture without one."""
+"""The same digit comes out of every picture of it, and nothing comes out of a picture without one.
+
+Guards: `_on_white_paper` for what is see-through, paper.py for light and polarity, parts.py for what is no
+digit.
+"""
 
 from __future__ import annotations
 

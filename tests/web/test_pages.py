@@ -1,4 +1,7 @@
-"""The pages: served whole, nothing from elsewhere, and with the policy that browsers hold them to."""
+"""The pages: served whole, nothing from elsewhere, and with the policy that browsers hold them to.
+
+Guards: mnistweb/web/headers.py for the policy and the id, errors.py for what errors tell, TRUSTED_HOSTS.
+"""
 
 from __future__ import annotations
 

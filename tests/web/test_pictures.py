@@ -1,6 +1,9 @@
 """base64 and picture files as they come in: what is wrong with them is answered with the right status.
 
 What the decoder does with each kind of file is tested in tests/imaging; here is the way from there on.
+
+Guards: decode_base64 and PixelBudget in mnistweb/web/incoming.py, and errors.py, which gives each kind of
+ImageError its status.
 """
 
 from __future__ import annotations
