@@ -1,6 +1,6 @@
 """Fetching from real servers on this machine: ones that cut, lie, stall, change and refuse.
 
-Guards: the checksums of catalogue.py; transfer.py for cut and endless answers; write_atomically for the place.
+Guards: checksums of catalogue.py; transfer.py for cut and endless answers; write_atomically for the place.
 """
 
 from __future__ import annotations
