@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 from pathlib import Path
 
 import pytest
 
+from mnistweb.web.logs import formatter_for
 from tests.web.conftest import as_base64, make_app, post_json
 
 
@@ -67,6 +70,33 @@ def test_people_get_a_line_of_words(
     assert "POST /predict 200" in line
     assert "tiny" in line
     assert "{" not in line
+
+
+def test_a_line_for_people_ends_with_the_id_and_has_the_unit(
+    weights: Path, instance: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = make_app(weights, LOG_FORMAT="text").test_client()
+    answer = client.get("/no-such-page")
+    (line,) = lines(capsys)
+    request_id = answer.headers["X-Request-ID"]
+    assert re.search(rf" GET 404 \d+\.\d ms not_found \[{request_id}\]$", line)
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize(
+    "nasty", ["a\nb", "a\r\nb", "a\x1b[2Jb", "a\x85b", "a\u2028b", "a\ud800b", "a\0b", "ä 7"]
+)
+def test_a_message_stays_on_its_line_and_commands_no_terminal(form: str, nasty: str) -> None:
+    record = logging.LogRecord("mnistweb", logging.ERROR, __file__, 1, "it was %s", (nasty,), None)
+    written = formatter_for(form).format(record)
+    assert len(written.splitlines()) == 1
+    assert written.encode("utf-8").decode("utf-8") == written
+    assert "\x1b" not in written
+    if form == "json":
+        assert json.loads(written)["message"] == f"it was {nasty}"
+    elif nasty == "ä 7":
+        assert "ä 7" in written
+    assert record.args == (nasty,), "other handlers get the record as it came"
 
 
 def test_auto_is_json_where_nobody_looks(
