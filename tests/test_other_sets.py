@@ -143,6 +143,12 @@ def test_the_paint_screen_says_which_model_is_for_what(client: FlaskClient) -> N
     assert listed[MODEL]["labels"] == list(NAMES)
 
 
+def test_the_pages_of_models_say_that_it_is_measured_elsewhere(client: FlaskClient) -> None:
+    for path in ("/models", f"/models/{MODEL}", f"/models/compare?first={MODEL}"):
+        page = client.get(path, headers={"Accept": "text/html"}).text
+        assert "reads pictures of Disc, Square" in page
+
+
 def test_the_upload_answers_with_names(client: FlaskClient) -> None:
     form = {"image": (io.BytesIO(drawn(4)), "cross.png"), "model": MODEL}
     page = client.post("/upload", data=form).text

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 480, 270
 MOST_LINES = 6  # colours and patterns that are told apart at a glance
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 10, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 20, 10, 40
 _MOST_POINTS = 300  # of a line; more could not be told apart
 _MOST_TICKS = 5
 

@@ -12,7 +12,6 @@ from mnistweb.recipes.evaluation_sets import NEGATIVES
 from mnistweb.web.charts import Axis, axis_for
 from mnistweb.web.errors import ProblemError
 from mnistweb.web.loaded import loaded_models
-from mnistweb.weights.document import DIGITS
 
 MEASURE_COMMAND = "mnistweb evaluate --report"
 
@@ -36,7 +35,7 @@ class MeasuredModel:
     @property
     def reads_digits(self) -> bool:
         """Whether its classes are the digits, and not clothes or anything else."""
-        return self.classifier.saved.labels == DIGITS
+        return self.classifier.reads_digits
 
     def on(self, set_name: str) -> Mapping[str, Any] | None:
         """What was measured on that set, or None."""

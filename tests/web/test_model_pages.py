@@ -298,7 +298,7 @@ def test_a_model_of_clothes_is_said_not_to_be_for_digits(tmp_path: Path, instanc
     names = ("T-shirt/top", "Trouser", "<b>Pullover", *"abcdefg")
     write_model(tmp_path / "clothes.pkl", saved("clothes", labels=names))
     client = make_app(tmp_path).test_client()
-    assert "Not for digits. It knows: T-shirt/top" in client.get("/models", headers=BROWSER).text
+    assert "Not for digits: it reads pictures of T-shirt/top, " in client.get("/models", headers=BROWSER).text
     page = client.get("/models/clothes").text
     assert "&lt;b&gt;Pullover" in page
     assert "<b>Pullover" not in page
