@@ -24,7 +24,7 @@ def main(url: str) -> None:
             browser,
             url,
             "paint-screen-light.png",
-            viewport={"width": 1280, "height": 900},
+            viewport={"width": 1280, "height": 920},
             color_scheme="light",
         )
         phone = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "device_scale_factor": 2}

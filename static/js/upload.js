@@ -27,7 +27,7 @@ function showChosen() {
 function chosenItem(file, index) {
   const image = make("img", { alt: "", width: 56, height: 56, src: URL.createObjectURL(file) });
   image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
-  image.addEventListener("error", () => image.removeAttribute("src"), { once: true });
+  image.addEventListener("error", () => image.replaceWith(make("span", { className: "no-preview" })), { once: true });
   const size = make("span", { className: "fine" }, `${Math.max(1, Math.round(file.size / 1000))} kB`);
   const remove = make("button", { type: "button", title: `Leave out ${file.name}`, ariaLabel: `Leave out ${file.name}` }, "×");
   remove.addEventListener("click", () => {
