@@ -74,7 +74,8 @@ def preprocess(
 
     original = _as_image(image)
     picture = _on_white_paper(original)
-    keep("composite", "On white paper", np.asarray(picture.convert("RGB")))
+    if keep_steps:  # or else the conversion would be for nothing
+        keep("composite", "On white paper", np.asarray(picture.convert("RGB")))
     grey = grey_of(picture)
     keep("grey", "Grey", grey)
 

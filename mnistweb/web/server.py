@@ -16,6 +16,7 @@ from gunicorn.glogging import Logger
 from mnistweb.files import remove_leftovers
 from mnistweb.resources import instance_folder, resource_folder
 from mnistweb.web import shared_counts
+from mnistweb.web.allocation import keep_freed_memory
 from mnistweb.web.loaded import default_model, reload_models
 from mnistweb.web.logs import formatter_for
 from mnistweb.web.running import Announcement
@@ -104,6 +105,7 @@ def reload_weights(arbiter: Any) -> None:
 
 
 def _start(arbiter: Any) -> None:
+    keep_freed_memory()
     remove_leftovers(instance_folder())  # of writers that were killed, the earlier server among them
     shared_counts.start_sharing(arbiter)
 

@@ -1,0 +1,36 @@
+"""The server's process keeps the memory of small pictures, and gives back that of large ones."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+# Page faults per picture: each is a page of memory that the operating system had to clear.
+FAULTS = """
+import resource, sys
+import numpy as np
+from mnistweb.web.allocation import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+def work(shape):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        a = np.ones(shape, np.float32); b = a + 1; c = b * 2; del a, b, c
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20
+work((280, 280))
+print(work((280, 280)), work((1500, 1500)))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's allocator is set")
+def test_small_arrays_find_their_memory_again_and_large_ones_go_back():
+    def faults(what: str) -> list[float]:
+        done = subprocess.run(
+            [sys.executable, "-c", FAULTS, what], check=True, capture_output=True, text=True
+        )
+        return [float(word) for word in done.stdout.split()]
+
+    small, large = faults("keep")
+    assert small < 5 < faults("leave")[0]
+    assert large > 1000  # 9 MB each, in pages of 4 kB
