@@ -1,5 +1,7 @@
 """Replaces, restarts and kills workers while clients ask, and counts the requests that failed: none may.
 
+Then it kills the only worker of a server, and measures when it is answered again.
+
 python -m tests.load.signals --requests 50000
 """
 
@@ -20,7 +22,7 @@ from tests.load.clients import Clients
 from tests.load.mixture import mixed_requests
 from tests.web.live import LiveServer
 
-EVENTS = 20  # in each scenario, evenly over its requests
+REPLACED_WITHIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Scenario:
     happen: Callable[[LiveServer, int], None]
     proxied: bool
     settings: dict[str, object]
+    times: int = 20  # evenly over the requests
 
 
 def reload(server: LiveServer, number: int) -> None:
@@ -56,8 +59,10 @@ def nothing(server: LiveServer, number: int) -> None:
 
 SCENARIOS = {
     "reload": Scenario("SIGHUP, asked directly", reload, False, {}),
-    "recycle": Scenario("workers replaced by max-requests", nothing, False, {"MAX_REQUESTS_PER_WORKER": 500}),
-    "restart": Scenario("SIGTERM and a new start, behind nginx", restart, True, {}),
+    "recycle": Scenario(
+        "workers replaced after some 500 requests", nothing, False, {"MAX_REQUESTS_PER_WORKER": 500}
+    ),
+    "restart": Scenario("SIGTERM and a new start, behind nginx", restart, True, {}, times=6),
     "kill": Scenario("SIGKILL of a worker, behind nginx", kill, True, {}),
 }
 
@@ -78,8 +83,8 @@ def run(scenario: Scenario, folder: Path, requests: int, *, weights: Path, seed:
             fronts.append(Front(replicas, folder).__enter__())
         began = time.monotonic()
         with Clients(fronts[0].port if fronts else replicas[0].port, asks) as clients:
-            for number in range(EVENTS):
-                clients.wait_for(requests // (EVENTS + 1))
+            for number in range(scenario.times):
+                clients.wait_for(requests // (scenario.times + 1))
                 replica = replicas[number % len(replicas)]
                 scenario.happen(replica, number // len(replicas))
             clients.wait_for(requests - clients.answered)
@@ -92,6 +97,23 @@ def run(scenario: Scenario, folder: Path, requests: int, *, weights: Path, seed:
     finally:
         for each in (*fronts, *replicas):
             each.__exit__()
+
+
+def replacement(folder: Path, *, weights: Path, kills: int = 20) -> float:
+    """Kill the only worker again and again; prints and returns the longest time until the next answer."""
+    folder.mkdir(parents=True)
+    longest = 0.0
+    with LiveServer(weights, folder / "instance") as server:
+        for _ in range(kills):
+            (worker,) = server.workers()
+            os.kill(worker, signal.SIGKILL)
+            killed = time.monotonic()
+            while server.workers() in ([], [worker]):
+                time.sleep(0.002)
+            assert server.request("GET", "/health-check").status == 200
+            longest = max(longest, time.monotonic() - killed)
+    print(f"the only worker killed {kills} times, asked directly: the next answer within {longest:.2f} s")
+    return longest
 
 
 def main() -> None:
@@ -109,7 +131,9 @@ def main() -> None:
                 arguments.requests // len(names),
                 weights=shipped_weights_folder(),
             )
-    raise SystemExit(1 if failures else 0)
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = replacement(Path(folder) / "server", weights=shipped_weights_folder())
+    raise SystemExit(1 if failures or seconds > REPLACED_WITHIN_SECONDS else 0)
 
 
 if __name__ == "__main__":
