@@ -3,7 +3,8 @@
     python examples/04_fashion_mnist.py [FOLDER]
 
 Without FOLDER, Fashion-MNIST is used (`mnistweb data fetch fashion-mnist`). Nothing but the name of the data
-changes: any ten classes in pictures of 28x28 will do.
+changes: any ten classes in pictures of 28x28 will do. FOLDER has four IDX files named like MNIST's; a labels.txt
+beside them may name the classes, one a line.
 """
 
 import sys
@@ -46,4 +47,5 @@ for name, share in zip(names, per_class_accuracy(confusion), strict=True):
 
 np.fill_diagonal(confusion, 0)
 truth, answer = np.unravel_index(confusion.argmax(), confusion.shape)
-print(f"\nMost often, a {names[truth]} was taken for a {names[answer]}: {confusion.max()} times")
+if confusion[truth, answer]:
+    print(f"\nMost often, {names[truth]} was taken for {names[answer]}: {confusion[truth, answer]} times")

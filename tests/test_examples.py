@@ -15,6 +15,7 @@ from PIL import Image
 
 from mnistweb.inference import DigitClassifier
 from mnistweb.recipes.practice import practice_pictures
+from tests.recipes.shapes import write_shapes
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -52,6 +53,12 @@ def test_all_examples_are_tested_and_open_with_what_they_do() -> None:
     for script in scripts:
         assert f"python examples/{script.name}" in script.read_text("utf-8").split('"""')[1]
         assert script.name in Path(__file__).read_text("utf-8")
+
+
+def test_the_example_with_other_classes_uses_their_names(tmp_path: Path) -> None:
+    done = run("04_fashion_mnist.py", str(write_shapes(tmp_path / "shapes")), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^Half moon    \d+\.\d%$", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("script", ["01_perceptron.py", "03_convolution.py", "04_fashion_mnist.py"])
