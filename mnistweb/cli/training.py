@@ -18,6 +18,7 @@ from mnistweb.cli.progress import progress_for
 from mnistweb.data.download import fetch
 from mnistweb.data.errors import DataError
 from mnistweb.nn.errors import NetworkError
+from mnistweb.recipes.architecture import check_architecture
 from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.files import load_recipe, recipe_names, write_recipe
 from mnistweb.recipes.live import LiveProgress
@@ -137,6 +138,7 @@ def train(
     else:
         try:
             recipe = load_recipe(recipe_name or _DEFAULT_RECIPE, overrides)
+            check_architecture(recipe.architecture)  # before anything is fetched for it
         except RecipeError as problem:
             raise click.UsageError(str(problem)) from problem
         run_folder = run_folder or new_run_folder(recipe.name)

@@ -15,8 +15,8 @@ from flask import send_file as send
 from werkzeug.wrappers import Response as AnyResponse
 
 from mnistweb.recipes.errors import RecipeError, RunError
-from mnistweb.recipes.files import recipe_names
 from mnistweb.recipes.live import WEIGHTS
+from mnistweb.recipes.runs import SETTINGS
 from mnistweb.recipes.training_queue import Entry, State, TakenError, TrainingQueue
 from mnistweb.web.loaded import loaded_models, weights_folders
 from mnistweb.web.other_sites import refuse_other_sites
@@ -24,7 +24,9 @@ from mnistweb.web.streams import stream
 from mnistweb.web.training_form import (
     DEFAULT_RECIPE,
     FIELDS,
+    Bases,
     Filled,
+    bases_of,
     choices_of,
     fill_from_form,
     fill_from_recipe,
@@ -42,10 +44,10 @@ def train() -> Response:
     """The run under way, or `?run=`; the queue; and a form for a new one with the settings of `?recipe=`."""
     state = _queue().look()
     try:
-        filled = fill_from_recipe(request.args.get("recipe") or DEFAULT_RECIPE, _free_name(state))
+        filled = _fresh(state, request.args.get("recipe") or DEFAULT_RECIPE)
     except RecipeError as problem:
-        filled = fill_from_recipe(DEFAULT_RECIPE, _free_name(state))
-        filled.problems[""] = str(problem)
+        filled = _fresh(state)
+        filled.problems[""] = _sentence(problem)
     return _page(state, filled)
 
 
@@ -54,7 +56,7 @@ def start() -> AnyResponse:
     """Start a training with the settings of the form, or say beside each field what is wrong with it."""
     refuse_other_sites()
     filled = fill_from_form(request.form)
-    recipe = make_recipe(filled)
+    recipe = make_recipe(filled, _bases(_queue().look()))
     if recipe is None:
         return _page(_queue().look(), filled, 422)
     try:
@@ -82,8 +84,7 @@ def change(run: str, action: str) -> AnyResponse:
             getattr(_queue(), action)(run)
     except (RunError, OSError) as problem:
         state = _queue().look()
-        filled = fill_from_recipe(DEFAULT_RECIPE, _free_name(state))
-        return _page(state, filled, 409, run=run, problem=_sentence(problem))
+        return _page(state, _fresh(state), 409, run=run, problem=_sentence(problem))
     return redirect(f"{request.script_root}/train?run={run}", 303)
 
 
@@ -139,7 +140,7 @@ def _page(
         ended=[view(queue, state, entry) for entry in state.ended],
         fingerprint=f"{seen.state} {_fingerprint(state, loaded)}" if seen else "",
         problem=problem,
-        recipes=recipe_names(),
+        bases=_bases(state),
         fields=FIELDS,
         choices_of=choices_of,
         filled=filled,
@@ -160,6 +161,16 @@ def _queue() -> TrainingQueue:
 
 def _entry(state: State, run: str) -> Entry | None:
     return next((entry for entry in state.entries if entry.run == run), None)
+
+
+def _bases(state: State) -> Bases:
+    found = [(entry, _queue().folder_of(entry.run) / SETTINGS) for entry in state.entries]
+    return bases_of([(entry.run, entry.name, path) for entry, path in found if path.exists()])
+
+
+def _fresh(state: State, recipe: str = DEFAULT_RECIPE) -> Filled:
+    """The form for a new training. Raises RecipeError for a recipe that does not exist."""
+    return fill_from_recipe(recipe, _free_name(state), _bases(state))
 
 
 def _free_name(state: State) -> str:

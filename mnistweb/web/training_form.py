@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,15 @@ FIELDS = (
 )
 
 
+#: What a training may be a variation of, by what stands in the form: a title, and the recipe's name or file.
+Bases = Mapping[str, tuple[str, str | Path]]
+
+
 @dataclass
 class Filled:
     """The form as it is filled in: text by key ("on" or "" for a tick), and what is wrong, by key.
+
+    recipe: one of the bases; it has all the settings that the form does not offer.
 
     What is wrong with the form as a whole stands under "".
     """
@@ -88,12 +94,21 @@ class Filled:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def fill_from_recipe(recipe_name: str, model_name: str) -> Filled:
-    """The form as the recipe has it. Raises RecipeError for a recipe that is not one of ours."""
-    if recipe_name not in recipe_names():
+def bases_of(runs: Iterable[tuple[str, str, Path]]) -> Bases:
+    """The recipes of the program, and the settings of `runs`: (folder's name, model's name, file)."""
+    found: dict[str, tuple[str, str | Path]] = {name: (name, name) for name in recipe_names()}
+    return found | {f"run/{run}": (f"as {name} was trained", path) for run, name, path in runs}
+
+
+def fill_from_recipe(recipe_name: str, model_name: str, bases: Bases) -> Filled:
+    """The form as the recipe has it. Raises RecipeError for one that is not among the bases, or broken."""
+    if recipe_name not in bases:
         raise RecipeError(f"there is no recipe {recipe_name!r:.60}; there are {', '.join(recipe_names())}")
-    recipe = load_recipe(recipe_name)
+    recipe = load_recipe(bases[recipe_name][1])
     texts = {each.key: _as_text(_value_of(recipe, each.key)) for each in FIELDS if each.key != _MIX}
+    for value, (_, source) in datasets_here().items():
+        if recipe.data.dataset == str(source):
+            texts["data.dataset"] = value
     return Filled(recipe_name, {**texts, "name": model_name, _MIX: "on" if mixes(recipe) else ""})
 
 
@@ -103,23 +118,24 @@ def fill_from_form(form: Mapping[str, str]) -> Filled:
     return Filled(form.get("recipe", "")[:_LONGEST], texts)
 
 
-def make_recipe(filled: Filled) -> Recipe | None:
+def make_recipe(filled: Filled, bases: Bases) -> Recipe | None:
     """The recipe that was filled in; None when something is wrong, which then stands in `problems`."""
-    if filled.recipe not in recipe_names():
+    if filled.recipe not in bases:
         filled.problems[""] = f"There is no recipe of that name; there are {', '.join(recipe_names())}."
         return None
+    base = bases[filled.recipe][1]
     values = {}
     for each in FIELDS:
         if each.key == _MIX:
             continue
         value = _from_text(each, filled.texts[each.key])
         try:
-            load_recipe(filled.recipe, {each.key: value})
+            load_recipe(base, {each.key: value})
         except RecipeError as problem:
             filled.problems[each.key] = _in_words(problem, each.key)
         values[each.key] = value
     if not any(key.startswith("architecture.") for key in filled.problems):
-        _check_layers(filled, values)
+        _check_layers(filled, base, values)
     dataset = _check_dataset(filled, values)
     if not filled.texts[_MIX] or dataset != MNIST.name:
         values[_MIX] = {}
@@ -128,7 +144,7 @@ def make_recipe(filled: Filled) -> Recipe | None:
     if filled.problems:
         return None
     try:
-        return load_recipe(filled.recipe, {**values, "data.dataset": dataset})
+        return load_recipe(base, {**values, "data.dataset": dataset})
     except RecipeError as problem:  # values that are good each for itself, but not together
         _place(problem, filled)
         return None
@@ -156,11 +172,11 @@ def datasets_here() -> dict[str, tuple[str, str | Path]]:
     return found
 
 
-def _check_layers(filled: Filled, values: Mapping[str, Any]) -> None:
+def _check_layers(filled: Filled, base: str | Path, values: Mapping[str, Any]) -> None:
     """Whether the layers fit each other, and the network is not too large."""
     layers = {key: value for key, value in values.items() if key.startswith("architecture.")}
     try:
-        check_architecture(load_recipe(filled.recipe, layers).architecture)
+        check_architecture(load_recipe(base, layers).architecture)
     except RecipeError as problem:
         _place(problem, filled)
 

@@ -115,14 +115,14 @@ def test_every_route_of_the_page_is_in_the_api_guide(page: FlaskClient) -> None:
 def test_the_form_has_the_settings_of_the_recipe_that_was_chosen(page: FlaskClient) -> None:
     text = page.get("/train?recipe=mlp-256-128").text
     assert 'value="256, 128"' in text
-    assert "<option selected>mlp-256-128</option>" in text
+    assert '<option value="mlp-256-128" selected>mlp-256-128</option>' in text
     assert '<option value="folder/tiny">tiny (a folder)</option>' in text
     assert 'value="own-1"' in text
     assert '<a href="/train" aria-current="page">Train</a>' in text
 
 
 def test_a_recipe_that_does_not_exist_is_told_of(page: FlaskClient) -> None:
-    assert "there is no recipe &#39;mlp-65&#39;" in page.get("/train?recipe=mlp-65").text
+    assert "There is no recipe &#39;mlp-65&#39;" in page.get("/train?recipe=mlp-65").text
 
 
 def test_what_was_filled_in_is_what_is_trained(page: FlaskClient, instance: Path, dataset: Path) -> None:
@@ -151,6 +151,21 @@ def test_what_was_filled_in_is_what_is_trained(page: FlaskClient, instance: Path
             "augmentation.enabled": False,
         },
     )
+
+
+def test_a_run_is_varied_with_all_its_settings(page: FlaskClient, instance: Path) -> None:
+    run = post(page, training__batch_size="17").location.partition("=")[2]
+    text = page.get(f"/train?run={run}&recipe=run/{run}").text
+    assert f'<option value="run/{run}" selected>as own-1 was trained</option>' in text
+    assert 'name="training-batch_size" value="17"' in text
+    assert '<option value="folder/tiny" selected>' in text
+    assert post(page, recipe=f"run/{run}", name="own-2", training__seed="8").status_code == 303
+    first, second = started(instance).entries
+    varied = asdict(read_settings(instance / "runs" / second.run))
+    expected = asdict(read_settings(instance / "runs" / first.run))
+    expected |= {"name": "own-2"}
+    expected["training"] |= {"seed": 8, "batch_size": 20}
+    assert varied == expected
 
 
 def test_a_form_that_is_sent_as_it_came_trains_the_recipe_itself(page: FlaskClient, instance: Path) -> None:
@@ -374,15 +389,21 @@ def told(text: str) -> list[dict[str, Any]]:
 
 
 def test_a_stream_tells_each_change_once_and_ends(
-    page: FlaskClient, instance: Path, short_streams: None
+    page: FlaskClient, instance: Path, short_streams: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(streams, "_STREAM_SECONDS", 60)
     known = State(ended=[OWN])
     put(instance, known, "own-1", NOW)
-    threading.Timer(0.1, put, (instance, known, "own-1", NOW | {"done": 4})).start()
-    answer = page.get("/train/events?run=own-1")
+    answer = page.get("/train/events?run=own-1", buffered=False)
     assert answer.mimetype == "text/event-stream"
-    assert answer.text.startswith("retry: 200\n")
-    assert [each["done"] for each in told(answer.text)] == [3, 4]
+    parts = iter(answer.response)
+    assert next(parts) == b"retry: 200\n"
+    assert [each["done"] for each in told(next(parts).decode())] == [3]  # type: ignore[attr-defined]
+    threading.Timer(0.1, put, (instance, known, "own-1", NOW | {"done": 4})).start()
+    assert [each["done"] for each in told(next(parts).decode())] == [4]  # type: ignore[attr-defined]
+    monkeypatch.setattr(streams, "_STREAM_SECONDS", 0.1)
+    answer.close()
+    assert len(told(page.get("/train/events?run=own-1").text)) == 1  # which ends by itself
 
 
 def test_who_comes_when_all_places_are_taken_gets_one_look(
