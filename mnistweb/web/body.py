@@ -19,13 +19,15 @@ class Request(flask.Request):
 
 
 def check_framing() -> None:
-    """Refuse a body of unknown or too great a length, or a compressed one. Runs before every request.
+    """Refuse a body of unknown or too great a length, a compressed one, and a request for no host.
 
-    Without a Content-Length a server would read up to its limit and stop in silence, and half looks whole.
+    Runs before every request. Without a Content-Length a server would read up to its limit and stop in silence, and half looks whole.
     """
+    environ = request.environ
+    if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":  # RFC 9112, section 3.2
+        raise ProblemError("broken_request", "The Host header is missing; HTTP/1.1 wants one.")
     if request.routing_exception is not None:
         return  # no such route, or a wrong method: that is the better answer
-    environ = request.environ
     length = environ.get("CONTENT_LENGTH")
     if not length:
         if request.method in ("POST", "PUT", "PATCH"):

@@ -214,6 +214,14 @@ def test_what_is_not_served_is_404(server: LiveServer, path: str) -> None:
     check_problem(server.request("GET", path), 404, "not_found")
 
 
+@pytest.mark.parametrize("path", [b"/health-check", b"/nothing"])
+def test_a_request_for_no_host_is_400(server: LiveServer, path: bytes) -> None:
+    """Guard: check_framing; gunicorn takes the server's own address instead."""
+    check_problem(
+        server.send(b"GET " + path + b" HTTP/1.1\r\nConnection: close\r\n\r\n"), 400, "broken_request"
+    )
+
+
 def test_a_whole_url_as_the_target_is_read_as_its_path(server: LiveServer) -> None:
     assert server.send(b"GET http://localhost/health-check HTTP/1.1\r\n" + HOST + b"\r\n").status == 200
 
