@@ -21,7 +21,8 @@ class Request(flask.Request):
 def check_framing() -> None:
     """Refuse a body of unknown or too great a length, a compressed one, and a request for no host.
 
-    Runs before every request. Without a Content-Length a server would read up to its limit and stop in silence, and half looks whole.
+    Runs before every request. Without a Content-Length a server would read up to its limit and stop in
+    silence, and half looks whole.
     """
     environ = request.environ
     if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":  # RFC 9112, section 3.2
