@@ -48,7 +48,7 @@ class PaintScreen:
         """Draw with the mouse."""
         self.canvas.scroll_into_view_if_needed()
         for stroke in strokes:
-            points = self._on_screen(stroke)
+            points = self.on_screen(stroke)
             self.page.mouse.move(*points[0])
             self.page.mouse.down()
             for x, y in points[1:]:
@@ -62,7 +62,7 @@ class PaintScreen:
     def draw_with_finger(self, strokes: Iterable[Stroke]) -> None:
         """Draw with touch events, as a phone sends them."""
         for stroke in strokes:
-            points = self._on_screen(stroke)
+            points = self.on_screen(stroke)
             self.touch("touchStart", {"x": points[0][0], "y": points[0][1]})
             for x, y in points[1:]:
                 self.touch("touchMove", {"x": x, "y": y})
@@ -73,7 +73,7 @@ class PaintScreen:
         points = list(points)
         kinds = ["mousePressed", *["mouseMoved"] * (len(points) - 1)]
         for kind, (x, y, pressure) in [*zip(kinds, points, strict=True), ("mouseReleased", points[-1])]:
-            [(left, top)] = self._on_screen([(x, y)])
+            [(left, top)] = self.on_screen([(x, y)])
             pen = {"pointerType": "pen", "force": pressure, "button": "left", "buttons": 1, "clickCount": 1}
             self._devtools.send("Input.dispatchMouseEvent", {"type": kind, "x": left, "y": top, **pen})
 
@@ -95,7 +95,8 @@ class PaintScreen:
         self.page.evaluate(_PAINTED)
         return self.canvas.evaluate(_INK)
 
-    def _on_screen(self, stroke: Stroke) -> list[tuple[float, float]]:
+    def on_screen(self, stroke: Stroke) -> list[tuple[float, float]]:
+        """The points of a stroke in pixels of the window."""
         box = self.canvas.bounding_box()
         assert box is not None
         return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]

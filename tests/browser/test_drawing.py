@@ -144,6 +144,32 @@ def test_a_cancelled_touch_keeps_what_was_drawn_and_the_next_one_draws(phone: Pa
     assert phone.ink() > kept
 
 
+def test_points_that_arrive_together_are_all_drawn(screen: PaintScreen) -> None:
+    # Between two frames a fast pointer visits many points; the browser hands them over in one event.
+    [(left, top)] = screen.on_screen([(0.2, 0.2)])
+    screen.page.mouse.move(left, top)
+    screen.page.mouse.down()
+    screen.canvas.evaluate(
+        """canvas => {
+            const box = canvas.getBoundingClientRect();
+            const [clientX, clientY] = [x => box.left + x * box.width, y => box.top + y * box.height];
+            const move = (x, y, more) => new PointerEvent(
+                "pointermove", {clientX: clientX(x), clientY: clientY(y), pointerId: 1, ...more}
+            );
+            const visited = [move(0.2, 0.8), move(0.8, 0.8)];
+            canvas.dispatchEvent(move(0.8, 0.8, {coalescedEvents: visited}));
+        }"""
+    )
+    screen.page.mouse.up()
+    screen.ink()  # painted
+    alpha = """canvas => {
+        const copy = new OffscreenCanvas(1, 1).getContext("2d");
+        copy.drawImage(canvas, -0.5 * canvas.width, -0.8 * canvas.height);
+        return copy.getImageData(0, 0, 1, 1).data[3];
+    }"""
+    assert screen.canvas.evaluate(alpha) == 255
+
+
 def test_a_pen_that_presses_harder_draws_wider(screen: PaintScreen) -> None:
     inked = []
     for pressure in (0.1, 0.9):
