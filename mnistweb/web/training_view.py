@@ -172,8 +172,8 @@ def _percent(share: float | None) -> str:
 
 
 def _cell(key: str, value: float | None) -> str:
-    if key == "epoch":
-        return _number(value, "{:.0f}")
     if key.endswith("accuracy"):
         return _percent(value)
-    return _number(value, "{:.1f}" if key == "seconds" else "{:.3g}" if key == "learning_rate" else "{:.4g}")
+    if key.endswith("loss"):
+        return _number(value, "{:.4f}")
+    return _number(value, {"epoch": "{:.0f}", "seconds": "{:.1f}", "weight_norm": "{:.4g}"}.get(key, "{:.3g}"))

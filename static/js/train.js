@@ -32,6 +32,7 @@ function show(told) {
   run.dataset.state = told.state;
   if ($("run-sentence").textContent !== told.sentence) $("run-sentence").textContent = told.sentence;
   $("run-stage").textContent = told.total && told.done ? `${told.stage}, ${told.done} of ${told.total}` : told.stage || "progress";
+  $("run-progress").parentElement.hidden = told.is_over;
   $("run-progress").max = told.total || 1;
   $("run-progress").value = told.done;
   told.numbers.forEach(([, value], index) => {

@@ -341,7 +341,7 @@ def test_a_run_is_described_as_it_is(
     seen = view(TrainingQueue(instance), known, OWN)
     assert seen.state == state
     assert sentence in seen.sentence
-    assert seen.cells(seen.rows[0])[:5] == ["1", "0.5", "0.4", "80.00 %", "90.00 %"]
+    assert seen.cells(seen.rows[0])[:5] == ["1", "0.5000", "0.4000", "80.00 %", "90.00 %"]
 
 
 def test_the_page_shows_the_state_without_javascript(page: FlaskClient, instance: Path) -> None:
