@@ -3,8 +3,9 @@
     python examples/04_fashion_mnist.py [FOLDER]
 
 Without FOLDER, Fashion-MNIST is used (`mnistweb data fetch fashion-mnist`). Nothing but the name of the data
-changes: any ten classes in pictures of 28x28 will do. FOLDER has four IDX files named like MNIST's; a labels.txt
-beside them may name the classes, one a line.
+changes: any ten classes in pictures of 28x28 will do.
+
+FOLDER has four IDX files named like MNIST's, and may have a labels.txt that names the classes, one a line.
 """
 
 import sys

@@ -16,7 +16,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, WebError, expect, sync_playwright
 
+from mnistweb.weights import write_model
 from tests.browser.screen import PaintScreen
+from tests.inference.conftest import saved
+from tests.recipes.made_runs import make_run
+from tests.recipes.shapes import NAMES as SHAPES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90  # and to stop; far more than it takes on a machine that has nothing else to do
@@ -87,8 +91,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server that all tests share; do not stop it."""
-    server = Server(tmp_path_factory.mktemp("instance"))
+    """The server that all tests share; do not stop it.
+
+    Beside the shipped models it has one that names shapes (at random: it has learned nothing), and two runs.
+    """
+    instance = tmp_path_factory.mktemp("instance")
+    write_model(instance / "names-shapes.pkl", saved("names-shapes", labels=SHAPES))
+    for name in ("first", "second"):
+        make_run(instance / "runs" / name)
+    server = Server(instance)
     server.start()
     yield server
     server.stop()

@@ -66,6 +66,14 @@ def test_debug(new_page: NewPage, server: Server, scheme: Scheme) -> None:
     assert complaints(page, scheme) == []
 
 
+def test_runs_and_their_curves(new_page: NewPage, server: Server, scheme: Scheme) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/runs?run=first&run=second")
+    expect(page.locator(".curves").first).to_be_visible()
+    page.locator("summary").click()
+    assert complaints(page, scheme) == []
+
+
 def test_the_error_page(new_page: NewPage, server: Server, scheme: Scheme) -> None:
     page = new_page()
     page.expected_errors.append("404")  # type: ignore[attr-defined]
