@@ -63,15 +63,15 @@ def _by_batch_size() -> list[Curve]:
 
 def _by_width() -> Curve:
     points = [
-        (units, _step_seconds(_perceptron([units]), 128) * 1e3) for units in (32, 64, 128, 256, 512, 1024)
+        (units, _step_seconds(_perceptron([units]), 128) * 1e6) for units in (32, 64, 128, 256, 512, 1024)
     ]
-    return Curve("hidden units", "milliseconds a training step", "784 -> units -> 10, batch 128", points)
+    return Curve("hidden units", "microseconds a training step", "784 -> units -> 10, batch 128", points)
 
 
 def _by_depth() -> Curve:
-    points = [(depth, _step_seconds(_perceptron([128] * depth), 128) * 1e3) for depth in (1, 2, 3, 4, 6, 8)]
+    points = [(depth, _step_seconds(_perceptron([128] * depth), 128) * 1e6) for depth in (1, 2, 3, 4, 6, 8)]
     return Curve(
-        "hidden layers", "milliseconds a training step", "hidden layers of 128 units, batch 128", points
+        "hidden layers", "microseconds a training step", "hidden layers of 128 units, batch 128", points
     )
 
 
@@ -79,8 +79,8 @@ def _by_picture_size() -> Curve:
     points = []
     for side in (28, 100, 280, 560, 1000, 2000, 4000):
         data = png_body(side)
-        points.append((side, _median(lambda: prepare(data)) * 1e3))  # noqa: B023
-    return Curve("pixels on each side", "milliseconds from PNG to 28x28", "a drawn seven", points)
+        points.append((side, _median(lambda: prepare(data)) * 1e6))  # noqa: B023
+    return Curve("pixels on each side", "microseconds from PNG to 28x28", "a drawn seven", points)
 
 
 def _by_connections() -> list[Curve]:
@@ -104,6 +104,7 @@ def _by_connections() -> list[Curve]:
 def plot(curves: Sequence[Curve], path: Path) -> None:
     """Draw the curves, those of the same axes together."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter
 
     axes_of = list(dict.fromkeys((curve.changed, curve.cost) for curve in curves))
     figure = Figure(figsize=(12, 7), layout="constrained")
@@ -114,7 +115,13 @@ def plot(curves: Sequence[Curve], path: Path) -> None:
                 axes.plot(*zip(*curve.points, strict=True), marker="o", markersize=3, label=curve.name)
         if changed != "hidden layers":
             axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
+            axes.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
+        if changed == "connections":
+            axes.set_ylim(0, None)
+        else:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(LogFormatter())
+            axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
         axes.set_xlabel(changed)
         axes.set_ylabel(cost)
         axes.grid(alpha=0.3, which="both")
