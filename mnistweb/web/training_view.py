@@ -176,4 +176,5 @@ def _cell(key: str, value: float | None) -> str:
         return _percent(value)
     if key.endswith("loss"):
         return _number(value, "{:.4f}")
-    return _number(value, {"epoch": "{:.0f}", "seconds": "{:.1f}", "weight_norm": "{:.4g}"}.get(key, "{:.3g}"))
+    forms = {"epoch": "{:.0f}", "seconds": "{:.1f}", "weight_norm": "{:.4g}"}
+    return _number(value, forms.get(key, "{:.3g}"))
