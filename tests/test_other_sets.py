@@ -112,7 +112,9 @@ def test_all_models_are_measured_where_the_set_shows_what_they_know(shapes: Path
 
 def test_the_command_line_answers_with_names(shapes: Path, tmp_path: Path) -> None:
     (tmp_path / "star.png").write_bytes(drawn(6))
-    assert run("predict", "--model", MODEL, tmp_path / "star.png").output.split()[1] == "Star"
+    words = run("predict", "--model", MODEL, tmp_path / "star.png").output
+    assert words.split()[1] == "Star"
+    assert "digit" not in words
     answer = json.loads(run("predict", "--json", "--model", MODEL, tmp_path / "star.png").output)
     assert (answer["prediction"], answer["label"], answer["top"][0]["label"]) == (6, "Star", "Star")
 

@@ -20,6 +20,7 @@ from mnistweb.cli.choices import (
 from mnistweb.imaging.errors import ImageError
 from mnistweb.inference import DigitClassifier, InferenceError, ModelRegistry, Prediction
 from mnistweb.inference.prediction import with_article
+from mnistweb.weights.document import DIGITS
 
 _SHADES = " .:-=+*#%@"
 
@@ -131,7 +132,8 @@ def ascii_art(pixels: np.ndarray) -> str:
 
 def _in_words(found: Prediction) -> str:
     likeliest, *others = [f"{found.labels[digit]} {share:.1%}" for digit, share in found.top(3)]
-    return f"{likeliest}  ({', '.join(others)})  {found.verdict}"
+    verdict = found.verdict if found.labels == DIGITS else found.sentence  # a sneaker is no "digit"
+    return f"{likeliest}  ({', '.join(others)})  {verdict}"
 
 
 def _facts(found: Prediction) -> dict[str, object]:
