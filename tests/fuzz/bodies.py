@@ -29,8 +29,15 @@ def post(connection: http.client.HTTPConnection, route: str, body: bytes, rng: R
     headers = {"Content-Type": "application/json"}
     if route.startswith("/v2") and rng.random() < 0.1:
         headers["Inference-Header-Content-Length"] = str(rng.choice((0, 2, len(body) - 1, len(body), 10**9)))
-    connection.request("POST", route, body, headers)
-    response = connection.getresponse()
+    try:
+        connection.request("POST", route, body, headers)
+        response = connection.getresponse()
+    except (
+        ConnectionError
+    ):  # it was idle for too long and is opened anew; had a worker died, it would be seen
+        connection.close()
+        connection.request("POST", route, body, headers)
+        response = connection.getresponse()
     answer = response.read()
     kind = response.headers["Content-Type"]
     if response.status == 200:
