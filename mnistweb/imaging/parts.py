@@ -15,6 +15,7 @@ _LEAST_EXTENT = 0.12  # of the main part's: shorter parts are specks
 _LEAST_AREA = 0.015  # likewise
 _SHEET_SHARE = 0.12  # of the picture that a sheet covers at least
 _SHEET_FILL = 0.43  # of its box, even when much is on it and it lies askew
+_SHEET_STRENGTH = 0.8  # of it differs fully from what it lies on; a coarse 0 or 8 has soft edges all over
 _LEAST_SIDE_WITH_SHEET = 48  # pixels; in smaller pictures a fat 8 is as rectangular as a sheet
 _SHEET_TURNS = np.radians(np.arange(-14, 15, 2))  # by which a sheet may lie askew
 
@@ -67,13 +68,18 @@ def is_dot(mask: Mask, picture_side: int) -> bool:
     return long <= 0.15 * picture_side and long < 1.6 * short and bool(mask.mean() > 0.65)
 
 
-def find_sheet(parts: Components, chosen: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+def find_sheet(
+    parts: Components, chosen: NDArray[np.bool_], strong: Mask
+) -> tuple[int, int, int, int] | None:
     """The (left, top, right, bottom) of a chosen component that is a sheet of paper, not a stroke, or None.
 
     A sheet covers much of the picture, something is on it, and filled it is a rectangle, perhaps askew.
+    strong: (H, W), where a part differs fully from its background.
     """
     if min(parts.labels.shape) < _LEAST_SIDE_WITH_SHEET:
         return None
+    strengths = np.bincount(parts.labels[strong], minlength=len(parts) + 1)[1:]
+    chosen = chosen & (strengths >= _SHEET_STRENGTH * parts.areas)
     for index in np.flatnonzero(chosen & (parts.areas >= _SHEET_SHARE * parts.labels.size)).tolist():
         box = parts.box_of(index)
         if parts.areas[index] < _SHEET_FILL * box.size:

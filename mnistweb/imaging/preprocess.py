@@ -113,8 +113,9 @@ def _find_digit(grey: Plane, sheets: int = 0) -> tuple[Ink, NDArray[np.bool_], i
     """
     ink = find_ink(grey)
     parts = connected_components(without_lines(ink.amount > ink.threshold))
-    chosen = parts_of_digit(parts, strong=ink.amount > 0.6)
-    sheet = find_sheet(parts, chosen) if sheets < _MOST_SHEETS else None
+    strong = ink.amount > 0.6
+    chosen = parts_of_digit(parts, strong)
+    sheet = find_sheet(parts, chosen, strong) if sheets < _MOST_SHEETS else None
     if sheet is not None:
         left, top, right, bottom = sheet
         inset = max(2, round(0.04 * min(right - left, bottom - top)))  # its edge is blurred or askew

@@ -112,14 +112,14 @@ def test_a_sheet_is_found_also_askew_but_a_fat_digit_is_none():
         sheet.paste(Image.fromarray(drawn_seven(160, 11)).rotate(angle, expand=True), (60, 60))
         mask = np.asarray(sheet) > 127
         parts = connected_components(mask)
-        left, top, right, bottom = find_sheet(parts, parts.areas == parts.areas.max())
+        left, top, right, bottom = find_sheet(parts, parts.areas == parts.areas.max(), mask)
         assert min(left, top) >= 60
         assert max(left, top) <= 61
         assert 160 <= right - left <= 185
         assert 160 <= bottom - top <= 185
     for fat in (drawn_eight(280, 34), drawn_seven(280, 34)):
         parts = connected_components(fat < 128)
-        assert find_sheet(parts, np.ones(len(parts), bool)) is None
+        assert find_sheet(parts, np.ones(len(parts), bool), fat < 128) is None
 
 
 def test_a_dot_is_small_round_and_filled():

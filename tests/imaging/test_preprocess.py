@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageDraw, ImageFilter
 
 from mnistweb.imaging.decode import decode_image
 from mnistweb.imaging.errors import BlankImageError, ImageError, ImageTooSmallError
@@ -209,6 +209,16 @@ def test_a_scan_of_16_pixels_gives_nearly_the_same_digit_at_any_scale():
     assert np.abs(expected - preprocess(SEVEN).pixels).mean() < 0.05
     for method in (Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC):
         assert difference(scan.resize((160, 160), method), expected) < 0.04
+
+
+def test_the_ring_of_a_coarse_zero_is_no_sheet_of_paper():
+    big = Image.new("L", (280, 280), 30)
+    ImageDraw.Draw(big).rounded_rectangle([60, 12, 220, 268], radius=55, outline=220, width=50)
+    blurred = big.filter(ImageFilter.GaussianBlur(10)).resize((16, 16), Image.Resampling.BOX)
+    zero = preprocess(blurred.resize((180, 180), Image.Resampling.BICUBIC)).pixels
+    assert zero[4:24, 4:24].any(axis=0).sum() >= 11
+    assert zero[13:15, 13:15].max() < 0.1, "the paper within the ring"
+    assert zero[13:15, 7:12].max() > 0.5
 
 
 def picture_of(name: str) -> np.ndarray:
