@@ -33,7 +33,7 @@ def test_a_network_is_watched_as_it_learns_survives_a_kill_and_reads_on_the_pain
     page = new_page()
     page.goto(f"{trainer.url}/train")
     page.get_by_label("Learn from").select_option("folder/tiny")
-    page.get_by_label("Epochs").fill("12")
+    page.get_by_label("Epochs").fill("20")
     page.get_by_text("More settings").click()
     page.get_by_label("Batch", exact=True).fill("4")
     page.get_by_label("Threads").fill("1")
@@ -62,7 +62,7 @@ def test_a_network_is_watched_as_it_learns_survives_a_kill_and_reads_on_the_pain
     page.get_by_role("button", name="Resume own-1").click()
     expect(run).to_have_attribute("data-state", "finished", timeout=60_000)
     expect(page.locator("#run-sentence")).to_contain_text("of the test images right")
-    expect(page.locator("#epoch-rows tr")).to_have_count(12)
+    expect(page.locator("#epoch-rows tr")).to_have_count(20)
 
     page.get_by_role("link", name="Try it on the paint screen").click()
     expect(page.locator("#model")).to_have_value("own-1")
