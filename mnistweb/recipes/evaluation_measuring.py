@@ -18,7 +18,7 @@ from mnistweb.inference import VIEWS, DigitClassifier
 from mnistweb.inference.prediction import DIGIT, verdict_of
 from mnistweb.nn.metrics import confusion_matrix
 from mnistweb.recipes.calibration import reliability
-from mnistweb.recipes.evaluation_sets import EVALUATION_SETS, NEGATIVES, load_evaluation_set
+from mnistweb.recipes.evaluation_sets import EVALUATION_SETS, NEGATIVES
 from mnistweb.recipes.measuring import measure, wilson_interval
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.view_trials import CANDIDATES, try_views
@@ -30,6 +30,7 @@ _WITH_VIEWS = ("mnist", "writers")  # the sets that several views are measured o
 
 def evaluate_models(
     classifiers: Sequence[DigitClassifier],
+    sets: Mapping[str, Dataset],
     *,
     data_dir: Path | None = None,
     progress: Progress | None = None,
@@ -37,13 +38,13 @@ def evaluate_models(
 ) -> dict[str, Any]:
     """Everything that `evaluation.json` holds. The first classifier is the default one, tried with views too.
 
+    sets: by their names, as `load_evaluation_set` gives them.
     earlier: an evaluation whose figures with views are taken over if they are of the same weights, pictures
     and views, because they take more time than everything else together.
 
-    Raises MissingDataError or DataError for the sets.
+    Raises MissingDataError or DataError for the pictures that views are tried on.
     """
     progress = progress or Progress()
-    sets = {name: load_evaluation_set(name, data_dir=data_dir, progress=progress) for name in EVALUATION_SETS}
     views = _with_views(classifiers[0], sets, earlier or {}, data_dir, progress)
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -139,7 +140,7 @@ def _with_views(
     of = {
         "model": classifier.name,
         "sha256": classifier.saved.sha256,
-        "pictures": {name: pictures.sha256 for name, pictures in sets.items()},
+        "pictures": {name: sets[name].sha256 for name in _WITH_VIEWS},
         "views": [list(view) for view in VIEWS],
         "tried": [list(names) for names in CANDIDATES],
     }

@@ -37,14 +37,19 @@ class ModelCard:
         rows = [
             [
                 f"`{name}`",
-                model["architecture"].removeprefix("28x28x1 -> "),
+                f"{model['parameters']:,}",
                 *(_short(model["sets"][each]) for each in self.sets),
                 percent(model["sets"][self.digit_sets[0]]["expected_calibration_error"]),
             ]
             for name, model in self.models.items()
         ]
-        head = ["model", "layers", *(about["title"] for about in self.sets.values()), f"ECE {self.titles[0]}"]
-        return table(head, rows, "ll" + "r" * (len(head) - 2))
+        head = [
+            "model",
+            "parameters",
+            *(about["title"] for about in self.sets.values()),
+            f"ECE, {self.titles[0]}",
+        ]
+        return table(head, rows, "l" + "r" * (len(head) - 1))
 
     def text(self) -> str:
         """The whole card, as Markdown."""
@@ -295,7 +300,7 @@ class ModelCard:
 
     def _credits(self) -> str:
         sources: dict[str, str] = {}
-        for about in self.sets.values():
+        for about in (self.sets[name] for name in self.digit_sets):
             sources |= zip(about["source"].split("; "), about["licence"].split("; "), strict=True)
         return (
             "## Data, licences and credits\n\n"

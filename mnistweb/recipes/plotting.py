@@ -63,9 +63,11 @@ def confusion_png(confusion: np.ndarray, labels: Sequence[str], title: str) -> b
 def draw_confusion(axes: Any, confusion: np.ndarray, labels: Sequence[str], title: str) -> None:
     """Draw the confusion matrix (classes, classes) into matplotlib axes."""
     mistakes = confusion - np.diag(confusion.diagonal())
-    axes.imshow(mistakes, cmap="Reds", vmin=0, vmax=max(1, int(mistakes.max())))
+    most = max(1, int(mistakes.max()))
+    axes.imshow(mistakes, cmap="Reds", vmin=0, vmax=most)
     for row, column in np.argwhere(confusion):
-        axes.text(column, row, int(confusion[row, column]), ha="center", va="center", fontsize=8)
+        ink = "white" if mistakes[row, column] > 0.6 * most else "black"
+        axes.text(column, row, int(confusion[row, column]), ha="center", va="center", fontsize=8, color=ink)
     axes.set_xticks(range(len(labels)), labels)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_xlabel("was read as")

@@ -11,7 +11,7 @@ from mnistweb.inference import DigitClassifier
 from mnistweb.recipes.errors import RunError
 from mnistweb.recipes.evaluation import read_evaluation, write_evaluation
 from mnistweb.recipes.evaluation_measuring import evaluate_models
-from mnistweb.recipes.evaluation_sets import NEGATIVES, file_maker, load_evaluation_set
+from mnistweb.recipes.evaluation_sets import EVALUATION_SETS, NEGATIVES, file_maker, load_evaluation_set
 from mnistweb.recipes.model_card import (
     CALIBRATION_PICTURE,
     CARD,
@@ -52,8 +52,9 @@ def write_report(
         raise RunError("no model of digits is installed; train one with: mnistweb train --install")
     progress = progress or Progress()
     new_figure(1, 1)  # raises now rather than after minutes of measuring
+    sets = {name: load_evaluation_set(name, data_dir=data_dir, progress=progress) for name in EVALUATION_SETS}
     evaluation = evaluate_models(
-        classifiers, data_dir=data_dir, progress=progress, earlier=read_evaluation(instance_folder())
+        classifiers, sets, data_dir=data_dir, progress=progress, earlier=read_evaluation(instance_folder())
     )
     written = [write_evaluation(instance_folder(), evaluation)]
     evaluation = read_evaluation(instance_folder()) or evaluation  # as everybody else will read it
@@ -69,10 +70,9 @@ def write_report(
         write(readme, with_figures(readme.read_text("utf-8"), card.figures()).encode())
     write(folder / CALIBRATION_PICTURE, calibration_png(evaluation))
     write(folder / CONFUSION_PICTURE, confusions_png(evaluation))
-    progress.begin("sheets of mistakes", len(evaluation["sets"]) * len(classifiers))
+    progress.begin("sheets of mistakes", len(sets) * len(classifiers))
     try:
-        for name in evaluation["sets"]:
-            pictures = load_evaluation_set(name, data_dir=data_dir, progress=progress)
+        for name, pictures in sets.items():
             file_of = None if name == "mnist" else file_maker(name, data_dir=data_dir)
             for model, facts in evaluation["models"].items():
                 sheet = mistakes_png(facts["sets"][name]["mistakes"], pictures, file_of)

@@ -25,7 +25,7 @@ def calibration_png(evaluation: dict[str, Any]) -> bytes:
     Raises PlottingUnavailableError without matplotlib.
     """
     names = [name for name in evaluation["sets"] if name != NEGATIVES]
-    figure = new_figure(4 * len(names), 4.4)
+    figure = new_figure(3.6 * len(names), 4.4)
     for place, name in enumerate(names, start=1):
         axes = figure.add_subplot(1, len(names), place)
         axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
@@ -37,10 +37,9 @@ def calibration_png(evaluation: dict[str, Any]) -> bytes:
         axes.set_xlabel("confidence")
         axes.set_ylabel("accuracy")
         axes.grid(alpha=0.3)
-        if place == 1:
-            legend = axes.legend(loc="upper left")
-            for handle in legend.legend_handles:
-                handle.set_sizes([40])
+    legend = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=10)
+    for handle in legend.legend_handles:
+        handle.set_sizes([40])
     return png_of(figure)
 
 
