@@ -17,7 +17,6 @@ from tests.web.live import LiveServer
 
 # Enough clients that more requests are under way than two workers take at once (MAX_REQUESTS_IN_FLIGHT each).
 CLIENTS = 300
-BOUND_SECONDS = 2.0
 
 
 def overload(folder: Path, seconds: float, *, seed: int = 1) -> bool:
@@ -43,7 +42,9 @@ def overload(folder: Path, seconds: float, *, seed: int = 1) -> bool:
         f"  refused  {refused / clients.lasted:.0f} a second; milliseconds: {clients.percentiles(status=503)}"
     )
     print(f"  failed   {len(lost)} {lost[:5]}; afterwards /health-check is {health}")
-    return not lost and refused > 0 and clients.percentiles(status=200)["p99"] < 1000 * BOUND_SECONDS
+    # What waits is at most what two workers take, and that passes in this time; twice, for a busy machine.
+    bound = 2 * 2 * 64 / carried
+    return not lost and refused > 0 and clients.percentiles(status=200)["p99"] < 1000 * bound
 
 
 def main() -> None:
