@@ -130,7 +130,7 @@ class ModelCard:
             "## The models\n\n"
             + table(head, rows, "llrrrrr")
             + paragraph(
-                "The time a picture takes is that of the network alone, in batches of "
+                "The time a picture takes is the processor's, for the network alone, in batches of "
                 f"{machine['pictures_at_once']}, on {machine['processor']} with {machine['cores']} cores.",
                 "[training.md](training.md) says how the models are trained;",
                 f"`mnistweb train --recipe {self.default} --show` prints with which settings.",
