@@ -77,7 +77,7 @@ def circumstances() -> dict[str, str]:
     return {
         "date": time.strftime("%Y-%m-%d"),
         "processor": f"{_processor()}, {os.cpu_count()} cores",
-        "load at the start": f"{os.getloadavg()[0]:.1f}",
+        "load at the start": f"{os.getloadavg()[0]:.1f}, our niceness {os.nice(0)}",
         "Python": platform.python_version(),
         **{package: metadata.version(package) for package in packages},
         **{f"kernels: {library}": kernels for library, kernels in kernels_in_use().items()},
