@@ -80,7 +80,7 @@ def run(scenario: Scenario, folder: Path, requests: int, *, weights: Path, seed:
         for replica in replicas:
             replica.__enter__()
         if scenario.proxied:
-            fronts.append(Front(replicas, folder).__enter__())
+            fronts.append(Front([each.port for each in replicas], folder).__enter__())
         began = time.monotonic()
         with Clients(fronts[0].port if fronts else replicas[0].port, asks) as clients:
             for number in range(scenario.times):
