@@ -112,13 +112,18 @@ def test_turning_the_phone_keeps_the_drawing(phone: PaintScreen) -> None:
     assert phone.ink() == pytest.approx(before, rel=0.05)
 
 
-def test_nothing_sticks_out_sideways(screen: PaintScreen) -> None:
+def test_nothing_sticks_out_sideways_or_lies_over_the_sheet(screen: PaintScreen) -> None:
     screen.compare.select_option(index=1)
     screen.draw_digit(7)
     screen.expect_digit(7)
-    for width, height in [(320, 568), (568, 320), (360, 740), (740, 360), (1280, 900)]:
+    phones, others = [(320, 568), (360, 740)], [(768, 1024), (1280, 900)]
+    for width, height in [*phones, *others, *((height, width) for width, height in phones + others)]:
         screen.page.set_viewport_size({"width": width, "height": height})
         assert screen.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        sheet, answer = screen.canvas.bounding_box(), screen.answer.bounding_box()
+        beside = answer["x"] >= sheet["x"] + sheet["width"]
+        below = answer["y"] >= sheet["y"] + sheet["height"]
+        assert beside or below, (width, height)
 
 
 def test_a_second_finger_does_not_join_the_stroke(phone: PaintScreen) -> None:
