@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from mnistweb.recipes.training_queue import TrainingQueue
 from tests.browser.conftest import NewPage, Server
 from tests.browser.screen import PaintScreen
 from tests.browser.test_accessibility import complaints
@@ -25,6 +26,9 @@ def trainer(tmp_path: Path) -> Iterator[Server]:
     server.start()
     yield server
     server.stop()
+    queue = TrainingQueue(tmp_path)
+    if current := queue.look().current:  # it would outlive the server, as it should
+        queue.stop(current.run)
 
 
 def test_a_network_is_watched_as_it_learns_survives_a_kill_and_reads_on_the_paint_screen(
@@ -60,7 +64,7 @@ def test_a_network_is_watched_as_it_learns_survives_a_kill_and_reads_on_the_pain
     os.kill(queue["current"]["pid"], signal.SIGKILL)
     expect(page.locator("#run-sentence")).to_contain_text("Stopped unexpectedly")
     page.get_by_role("button", name="Resume own-1").click()
-    expect(run).to_have_attribute("data-state", "finished", timeout=60_000)
+    expect(run).to_have_attribute("data-state", "finished", timeout=120_000)
     expect(page.locator("#run-sentence")).to_contain_text("of the test images right")
     expect(page.locator("#epoch-rows tr")).to_have_count(20)
 
