@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from playwright.sync_api import Locator, Page, expect
@@ -19,6 +20,14 @@ _INK = """canvas => {
     return inked / (canvas.width * canvas.height);
 }"""
 _PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """Wait until a JavaScript expression is true; Playwright's own way is against our policy."""
+    deadline = time.monotonic() + 40
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(50)
 
 
 class PaintScreen:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewPage, Server
 from tests.browser.files import BROKEN, picture_of
-from tests.browser.screen import PaintScreen
+from tests.browser.screen import PaintScreen, wait_until
 
 Scheme = Literal["light", "dark"]
 
@@ -22,7 +22,7 @@ def complaints(page: Page, scheme: Scheme) -> list[str]:
     open: on a busy machine Chromium forgets one that was set before.
     """
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    page.wait_for_function("scheme => matchMedia(`(prefers-color-scheme: ${scheme})`).matches", arg=scheme)
+    wait_until(page, f"matchMedia('(prefers-color-scheme: {scheme})').matches")
     found = Axe().run(page).response["violations"]
     return [f"{each['id']}: {node['html']} {node['any']}" for each in found for node in each["nodes"]]
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import NewPage, Server
 from tests.browser.digits import DIGITS
-from tests.browser.screen import PaintScreen
+from tests.browser.screen import PaintScreen, wait_until
 
 PHONE = {
     "viewport": {"width": 360, "height": 740},
@@ -83,7 +83,7 @@ def test_who_presses_predict_hears_the_answer_again(screen: PaintScreen) -> None
             .observe(sentence, {childList: true})"""
     )
     screen.predict.click()
-    screen.page.wait_for_function("window.heard === 'surely a 7'")
+    wait_until(screen.page, "window.heard === 'surely a 7'")
 
 
 def test_the_bars_show_ten_numbers_that_sum_to_one_hundred(screen: PaintScreen) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import NewPage, Server
 from tests.browser.files import BROKEN, hand_over, picture_of
-from tests.browser.screen import PaintScreen
+from tests.browser.screen import PaintScreen, wait_until
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
@@ -190,7 +190,7 @@ def test_the_page_is_painted_before_its_scripts_arrive(new_page: NewPage, server
     page.route("**/*.js", lambda route: held.append(route))
     page.goto(f"{server.url}/paint-screen", wait_until="commit")
     expect(page.locator("#answer .bars li")).to_have_count(10)
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length === 1")
+    wait_until(page, "performance.getEntriesByName('first-contentful-paint').length === 1")
     assert held != []
     for route in held:
         route.abort()
