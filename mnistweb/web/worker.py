@@ -1,10 +1,10 @@
 """gunicorn's threaded worker, made patient with the many and short with the few who hold everyone up.
 
-Five things are different. A connection takes a thread only once it has said something. A client that has not
-sent its request within the time limit, however slowly it drips, is cut off. The application is told when a
-request is one too many, so that it can turn it away (`mnistweb/web/load.py`). What is no proper HTTP is
-answered as every other error (`mnistweb/web/unreadable.py`). And an answer leaves in one piece
-(`mnistweb/web/one_send.py`).
+Six things are different. Connections are shared out among the workers. They take a thread only once they
+have said something. A client that has not sent its request within the time limit, however slowly it drips, is
+cut off. The application is told when a request is one too many, so that it can turn it away
+(`mnistweb/web/load.py`). What is no proper HTTP is answered as every other error
+(`mnistweb/web/unreadable.py`). And an answer leaves in one piece (`mnistweb/web/one_send.py`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from mnistweb.web.one_send import OneSend, make_room
 from mnistweb.web.unreadable import answer_to_unreadable, is_unreadable
 
 _THREADS_FOR_THE_REST = 2
+# Who has connections already lets another worker go first. Else the one that wakes first takes all that knock
+# at once, keeps them while they are kept alive, and the machine's other processors stand idle.
+_COURTESY_SECONDS = 0.0005
 
 
 class PatientWorker(ThreadWorker):
@@ -47,6 +50,8 @@ class PatientWorker(ThreadWorker):
 
     def accept(self, listener: socket.socket) -> None:
         """Take a new connection and wait for its first bytes without a thread."""
+        if self.nr_conns:
+            time.sleep(_COURTESY_SECONDS)
         try:
             client, address = listener.accept()
             make_room(client)

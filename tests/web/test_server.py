@@ -173,6 +173,36 @@ def test_silent_connections_do_not_keep_a_stopping_server(tmp_path: Path, weight
             connection.close()
 
 
+def test_connections_that_come_at_once_are_shared_out_among_workers(tmp_path: Path, weights: Path) -> None:
+    """The guard is the courtesy of `PatientWorker.accept`; without it the one that wakes first takes all."""
+    with LiveServer(weights, tmp_path / "instance", {"WORKERS": 2}) as server:
+        assert until(lambda: len(server.workers()) == 2)
+        # A busy machine may let the second oversleep, so it gets more than one chance.
+        assert any(shares_of_32(server)[1] >= 8 for _ in range(6))
+
+
+def shares_of_32(server: LiveServer) -> list[int]:
+    """How many of 32 connections each of two workers takes, when the second wakes some milliseconds later."""
+    workers = server.workers()
+    with contextlib.ExitStack() as stack:
+        time.sleep(0.5)  # until those of an earlier time are gone
+        before = [sockets_of(worker) for worker in workers]
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        for _ in range(32):  # the system takes them and lets them wait
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+            time.sleep(0.004)
+        time.sleep(0.2)
+        return [sockets_of(worker) - earlier for worker, earlier in zip(workers, before, strict=True)]
+
+
+def sockets_of(process: int) -> int:
+    """How many sockets a process has open."""
+    return sum(each.readlink().name.startswith("socket:") for each in Path(f"/proc/{process}/fd").iterdir())
+
+
 def test_idle_connections_take_no_thread(tmp_path: Path, weights: Path) -> None:
     # Stock gunicorn gives each of them a thread for five seconds, two at a time: 150 seconds.
     with LiveServer(weights, tmp_path / "instance", {"THREADS": 2}) as server:
