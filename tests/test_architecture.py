@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,16 +13,16 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "mnistweb"
 
 ROOMS = {folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").is_file()}
-UTILITIES = {"files", "resources", "config"}
+UTILITIES = {"files", "resources", "config", "lazy"}
 
 # What each room may import of the package, besides itself; the reasons are in docs/architecture.md.
 MAY_IMPORT = {
-    "nn": set(),
-    "data": {"files", "resources"},
+    "nn": {"lazy"},
+    "data": {"files", "resources", "lazy"},
     "imaging": set(),
     "weights": {"nn", "files", "resources"},
     "inference": {"imaging", "weights", "nn", "files", "resources"},
-    "recipes": {"data", "imaging", "weights", "nn", "inference", "files", "resources"},
+    "recipes": {"data", "imaging", "weights", "nn", "inference", "files", "resources", "lazy"},
     "web": ROOMS - {"cli"} | UTILITIES,
     "cli": ROOMS | UTILITIES,
 }
@@ -98,13 +100,30 @@ def test_no_framework_of_others_is_used_at_run_time() -> None:
     assert not wrong
 
 
-def test_importing_the_network_library_needs_numpy_alone() -> None:
-    import subprocess
-
+@pytest.mark.parametrize(
+    ("room", "brings_no"),
+    [
+        ("mnistweb.nn", "flask PIL click werkzeug msgspec matplotlib"),
+        # A server starts sooner, and is smaller, without what trains, fetches and draws.
+        (
+            "mnistweb.web.server",
+            "mnistweb.nn.training mnistweb.recipes.training mnistweb.data.download matplotlib",
+        ),
+    ],
+)
+def test_importing_a_room_brings_in_no_more_than_it_needs(room: str, brings_no: str) -> None:
     script = (
-        "import sys, mnistweb.nn\n"
-        "heavy = {'flask', 'PIL', 'click', 'werkzeug', 'msgspec', 'matplotlib'} & set(sys.modules)\n"
-        "raise SystemExit(f'mnistweb.nn brought in {sorted(heavy)}' if heavy else 0)"
+        f"import sys, {room}\n"
+        f"heavy = set('{brings_no}'.split()) & set(sys.modules)\n"
+        f"raise SystemExit(f'{room} brought in {{sorted(heavy)}}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("room", ["mnistweb", "mnistweb.nn", "mnistweb.data", "mnistweb.recipes"])
+def test_every_name_that_a_room_offers_is_there(room: str) -> None:
+    module = importlib.import_module(room)
+    assert [name for name in module.__all__ if getattr(module, name, None) is None] == []
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        module.nonsense  # noqa: B018

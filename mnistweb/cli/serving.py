@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gc
 import ipaddress
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -39,40 +42,53 @@ def serve(
 
     The weights are loaded before the port opens; SIGHUP loads them anew without dropping a request.
     """
-    from mnistweb.config import SettingError, load_settings
-    from mnistweb.inference import InferenceError
-    from mnistweb.nn.blas import blas_threads
-    from mnistweb.resources import instance_folder
-    from mnistweb.web import create_app
-    from mnistweb.web.server import Server, server_settings
-    from mnistweb.weights import WeightsError
+    with _nothing_is_garbage():
+        from mnistweb.config import SettingError, load_settings
+        from mnistweb.inference import InferenceError
+        from mnistweb.nn.blas import blas_threads
+        from mnistweb.resources import instance_folder
+        from mnistweb.web import create_app
+        from mnistweb.web.server import Server, server_settings
+        from mnistweb.weights import WeightsError
 
-    given = {"HOST": host, "PORT": port, "WORKERS": workers, "THREADS": threads}
-    overrides: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if training:
-        overrides["TRAINING_PAGE"] = True
-    try:
-        settings = load_settings(instance_folder(), overrides)
-        if settings["TRAINING_PAGE"]:
-            _check_loopback(settings["HOST"])
-            # Else a name that another site points at this machine would be as good as ours. Werkzeug can't
-            # compare addresses with colons.
-            if settings["TRUSTED_HOSTS"] is None and ":" not in settings["HOST"]:
-                overrides["TRUSTED_HOSTS"] = list(dict.fromkeys(["localhost", "127.0.0.1", settings["HOST"]]))
-        settings["PORT"] = _free_port(settings["HOST"], settings["PORT"])
-        overrides["PORT"] = settings["PORT"]
-        address = f"http://{_shown_host(settings['HOST'])}:{settings['PORT']}/paint-screen"
-        for_gunicorn = server_settings(
-            settings, reload=reload, open_in_browser=address if open_browser else ""
-        )
-        server = Server(lambda: create_app(overrides), for_gunicorn)
-        if not reload:
-            server.wsgi()  # loads the weights, or says what is wrong with them
-    except (SettingError, WeightsError, InferenceError) as error:
-        raise click.ClickException(str(error)) from error
+        given = {"HOST": host, "PORT": port, "WORKERS": workers, "THREADS": threads}
+        overrides: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        if training:
+            overrides["TRAINING_PAGE"] = True
+        try:
+            settings = load_settings(instance_folder(), overrides)
+            if settings["TRAINING_PAGE"]:
+                _check_loopback(settings["HOST"])
+                # Else a name that another site points at this machine would be as good as ours. Werkzeug
+                # can't compare addresses with colons.
+                if settings["TRUSTED_HOSTS"] is None and ":" not in settings["HOST"]:
+                    overrides["TRUSTED_HOSTS"] = list(
+                        dict.fromkeys(["localhost", "127.0.0.1", settings["HOST"]])
+                    )
+            settings["PORT"] = _free_port(settings["HOST"], settings["PORT"])
+            overrides["PORT"] = settings["PORT"]
+            address = f"http://{_shown_host(settings['HOST'])}:{settings['PORT']}/paint-screen"
+            for_gunicorn = server_settings(
+                settings, reload=reload, open_in_browser=address if open_browser else ""
+            )
+            server = Server(lambda: create_app(overrides), for_gunicorn)
+            if not reload:
+                server.wsgi()  # loads the weights, or says what is wrong with them
+        except (SettingError, WeightsError, InferenceError) as error:
+            raise click.ClickException(str(error)) from error
     click.echo(f"The paint screen: {address}   (Ctrl-C ends)")
     with blas_threads(1):  # the workers are forked from here; each of their threads computes on its own
         server.run()
+
+
+@contextmanager
+def _nothing_is_garbage() -> Iterator[None]:
+    """What a start makes is there to stay. Looking through it for garbage takes a tenth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _check_loopback(host: str) -> None:

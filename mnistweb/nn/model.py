@@ -37,8 +37,6 @@ class Sequential:
     * ``flat_params``, ``flat_grads``, ``flat_buffers``: one contiguous vector each; the arrays in the layers'
       dicts are views into them, so that an optimizer or an average treats the whole model in a few passes
     * ``params``, ``grads``, ``buffers``: the same as named views, "1.weight" being the weight of layers[1]
-    * ``decay_mask``: 1 in ``flat_params`` where weight decay applies (weights), 0 elsewhere (vectors: biases
-      and the scales and shifts of normalisation)
 
     Raises ShapeError when a layer can't take what the one before it makes, saying which and what to add, and
     ConfigurationError when there is no layer.
@@ -54,10 +52,6 @@ class Sequential:
         self.flat_params, self.params = _flatten("params", self.layers)
         self.flat_grads, self.grads = _flatten("grads", self.layers)
         self.flat_buffers, self.buffers = _flatten("buffers", self.layers)
-        self.decay_mask = np.concatenate(
-            [np.full(param.size, param.ndim > 1, self.flat_params.dtype) for param in self.params.values()]
-            or [self.flat_params]
-        )
         self._skip_useless_gradients()
         self._work_in_place()
 
@@ -124,6 +118,17 @@ class Sequential:
     def num_parameters(self) -> int:
         """How many numbers training adjusts."""
         return self.flat_params.size
+
+    @property
+    def decay_mask(self) -> Array:
+        """A vector like ``flat_params``: 1 where weight decay applies (weights), 0 elsewhere.
+
+        Elsewhere are vectors: biases, and the scales and shifts of normalisation.
+        """
+        masks = [
+            np.full(param.size, param.ndim > 1, self.flat_params.dtype) for param in self.params.values()
+        ]
+        return np.concatenate(masks or [self.flat_params])
 
     @property
     def architecture(self) -> str:
@@ -251,7 +256,10 @@ def _flatten(kind: str, layers: Sequence[Layer]) -> tuple[Array, dict[str, Array
     for full_name, home, name in named:
         end = start + home[name].size
         view = vector[start:end].reshape(home[name].shape)
-        view[...] = home[name]
+        if home[
+            name
+        ].any():  # memory that nobody wrote to takes no room: a model that only answers has no gradients
+            view[...] = home[name]
         views[full_name] = home[name] = view
         start = end
     return vector, views

@@ -11,19 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mnistweb.files import write_atomically
-from mnistweb.recipes.evaluation_sets import EVALUATION_SETS, load_evaluation_set
 from mnistweb.resources import instance_folder, shipped_weights_folder
-
-__all__ = [
-    "EVALUATION",
-    "EVALUATION_SETS",
-    "load_evaluation_set",
-    "read_evaluation",
-    "write_evaluation",
-]
 
 EVALUATION = "evaluation.json"
 FORMAT, VERSION = "mnistweb evaluation", 1
+NEGATIVES = "negatives"  # the set on which every digit that is read is wrong
 
 
 def read_evaluation(folder: Path | None = None) -> dict[str, Any] | None:

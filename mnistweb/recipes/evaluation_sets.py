@@ -17,6 +17,7 @@ from mnistweb.data.unipen import StrokeDigit, read_unipen
 from mnistweb.recipes import evaluation_negatives, evaluation_pictures, evaluation_textures
 from mnistweb.recipes.drawn_pictures import as_source, renderings_folder
 from mnistweb.recipes.drawn_sources import find_strokes_file, split_writers
+from mnistweb.recipes.evaluation import NEGATIVES
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.recipe import DataSettings
 from mnistweb.recipes.renderings import rendered
@@ -25,7 +26,6 @@ from mnistweb.recipes.sources import load_test
 _PHOTOS, _SCANS, _NEGATIVES = 1500, 1500, 1800
 _CODE = (evaluation_pictures,)
 _CODE_OF_NEGATIVES = (*_CODE, evaluation_negatives, evaluation_textures, mnistweb.inference.drawings)
-NEGATIVES = "negatives"
 
 
 @dataclass(frozen=True)

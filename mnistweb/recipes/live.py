@@ -21,15 +21,17 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mnistweb.files import write_atomically
 from mnistweb.nn.model import Sequential
-from mnistweb.nn.training import StepReport
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.weight_pictures import first_layer_picture
+
+if TYPE_CHECKING:  # who only reads what a training wrote needs nothing that trains
+    from mnistweb.nn.training import StepReport
 
 LIVE, WEIGHTS, ENDING, CONTROL = "live.json", "weights.png", "ending.txt", "control"
 PAUSE, STOP = "pause", "stop"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mnistweb.recipes.evaluation_sets import NEGATIVES
+from mnistweb.recipes.evaluation import NEGATIVES
 from mnistweb.recipes.markdown import bullets, duration, paragraph, percent, table
 from mnistweb.recipes.targets import TARGETS
 

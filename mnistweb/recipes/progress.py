@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnistweb.nn.training import StepReport
+if TYPE_CHECKING:
+    from mnistweb.nn.training import StepReport
 
 
 class Progress:

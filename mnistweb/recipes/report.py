@@ -9,9 +9,9 @@ from mnistweb.data.dataset import DIGIT_NAMES
 from mnistweb.files import write_atomically
 from mnistweb.inference import DigitClassifier
 from mnistweb.recipes.errors import RunError
-from mnistweb.recipes.evaluation import read_evaluation, write_evaluation
+from mnistweb.recipes.evaluation import NEGATIVES, read_evaluation, write_evaluation
 from mnistweb.recipes.evaluation_measuring import evaluate_models
-from mnistweb.recipes.evaluation_sets import EVALUATION_SETS, NEGATIVES, file_maker, load_evaluation_set
+from mnistweb.recipes.evaluation_sets import EVALUATION_SETS, file_maker, load_evaluation_set
 from mnistweb.recipes.model_card import (
     CALIBRATION_PICTURE,
     CARD,

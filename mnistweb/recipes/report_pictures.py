@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mnistweb.data.dataset import Dataset
 from mnistweb.imaging.decode import decode_image
-from mnistweb.recipes.evaluation_sets import NEGATIVES
+from mnistweb.recipes.evaluation import NEGATIVES
 from mnistweb.recipes.plotting import draw_confusion, new_figure, png_of
 
 _SIDE, _CAPTION, _GAP = 84, 34, 12  # pixels of each picture, of the two lines below it, and between cells

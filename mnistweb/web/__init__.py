@@ -23,7 +23,6 @@ from mnistweb.web import (
     paint_screen,
     predict,
     runs,
-    train,
     upload,
 )
 from mnistweb.web.body import Request, check_framing
@@ -92,6 +91,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     if app.config["TRAINING_PAGE"]:
+        from mnistweb.web import train  # and all that training needs, which no other server does
+
         register_streams(app)
         app.register_blueprint(train.blueprint)
     return app

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnistweb.inference.histograms import Histogram
+if TYPE_CHECKING:
+    from mnistweb.inference.histograms import Histogram
 
 WIDTH = 1000  # of a chart that stretches with the page
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnistweb.recipes.evaluation_sets import NEGATIVES
+from mnistweb.recipes.evaluation import NEGATIVES
 from mnistweb.weights.document import DIGITS
 
 SHADES = 4  # classes of the stylesheet, heat-1 to heat-4

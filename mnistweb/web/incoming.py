@@ -19,7 +19,6 @@ from mnistweb.web.body import read_body
 from mnistweb.web.errors import ProblemError
 from mnistweb.web.json_body import JsonReader
 from mnistweb.web.schemas import BatchBody, PredictBody
-from mnistweb.web.turns import in_turn
 
 IMAGE_TYPES = ("image/png", "image/jpeg")
 
@@ -135,9 +134,7 @@ def prepare_source(
     if isinstance(source, list):
         return prepare(as_array(source), as_it_is=incoming.as_it_is, keep_steps=keep_steps, frame=frame)
     data = decode_base64(source) if isinstance(source, str) else source
-    most = budget.spend(data)
-    with in_turn(_pixel_count(data)):
-        return prepare(data, keep_steps=keep_steps, max_pixels=most, frame=frame)
+    return prepare(data, keep_steps=keep_steps, max_pixels=budget.spend(data), frame=frame)
 
 
 def pixels_and_steps(

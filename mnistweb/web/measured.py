@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnistweb.inference import DigitClassifier
-from mnistweb.recipes.evaluation import read_evaluation
-from mnistweb.recipes.evaluation_sets import NEGATIVES
+from mnistweb.recipes.evaluation import NEGATIVES, read_evaluation
 from mnistweb.web.charts import Axis, axis_for
 from mnistweb.web.errors import ProblemError
 from mnistweb.web.loaded import loaded_models

@@ -6,18 +6,16 @@ import math
 import threading
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from flask import Blueprint, Response, abort, render_template, request
 
 from mnistweb.data.errors import DataError
 from mnistweb.inference import DigitClassifier
-from mnistweb.inference.anatomy import Anatomy, dissect
 from mnistweb.recipes.comparison import compare, mistakes
-from mnistweb.recipes.evaluation_sets import NEGATIVES
+from mnistweb.recipes.evaluation import NEGATIVES
 from mnistweb.recipes.measuring import McNemar
-from mnistweb.recipes.set_pictures import set_picture
 from mnistweb.web import charts
 from mnistweb.web.answers import data_url, png
 from mnistweb.web.confusion import confusion_table
@@ -26,6 +24,9 @@ from mnistweb.web.facts import flat_facts
 from mnistweb.web.lessons import lessons
 from mnistweb.web.loaded import loaded_models
 from mnistweb.web.measured import MEASURE_COMMAND, MeasuredModel, Measurements, measurements, panel
+
+if TYPE_CHECKING:
+    from mnistweb.inference.anatomy import Anatomy
 
 blueprint = Blueprint("model_pages", __name__)
 
@@ -131,6 +132,8 @@ def mistakes_page(name: str) -> str:
 
 
 def _dissect(classifier: DigitClassifier) -> Anatomy:
+    from mnistweb.inference.anatomy import dissect  # many modules, for a page that few open
+
     with _one_at_a_time:  # so that many who ask at once cost as much as one
         if classifier not in _dissected:
             _dissected[classifier] = dissect(classifier)
@@ -180,6 +183,9 @@ def _in_words(test: McNemar, first: str, second: str) -> str:
 
 def _pictures(set_name: str, indices: Iterable[int]) -> tuple[dict[int, str], str]:
     """The pictures of a set as URLs, and why there are none; one of the two is empty."""
+    # It draws: with what it needs for that, a server would start later and be larger.
+    from mnistweb.recipes.set_pictures import set_picture
+
     try:
         return {index: data_url(png(set_picture(set_name, index))) for index in indices}, ""
     except DataError:

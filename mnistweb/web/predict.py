@@ -15,7 +15,6 @@ from mnistweb.web.loaded import loaded_models
 from mnistweb.web.metrics import count_predictions
 from mnistweb.web.openapi import ONE_PICTURE, SEVERAL_PICTURES, describes
 from mnistweb.web.schemas import BatchAnswer, BatchBody, PredictBody, PredictionAnswer
-from mnistweb.web.turns import in_turn
 
 blueprint = Blueprint("predict", __name__)
 
@@ -30,8 +29,7 @@ def predict() -> Response:
     pixels, steps = pixels_and_steps(
         incoming.sources[0], incoming, PixelBudget(), classifier, keep_steps=keep_steps
     )
-    with in_turn():
-        prediction = classifier.predict_pixels(pixels[np.newaxis])[0]
+    prediction = classifier.predict_pixels(pixels[np.newaxis])[0]
     g.model, g.verdict = prediction.model, prediction.verdict
     count_predictions([prediction])
     answer = prediction_answer(prediction)

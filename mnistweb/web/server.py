@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -106,6 +107,7 @@ def reload_weights(arbiter: Any) -> None:
 
 def _start(arbiter: Any) -> None:
     keep_freed_memory()
+    gc.freeze()  # what is here stays; looking through it for garbage would copy its pages into every worker
     remove_leftovers(instance_folder())  # of writers that were killed, the earlier server among them
     shared_counts.start_sharing(arbiter)
 

@@ -20,12 +20,15 @@ from mnistweb.weights.pickle_look import KNOWN_NAMES, check_name
 
 def run(data: bytes) -> Any:
     """What the pickle describes, with `StandInArray`s in the places of its arrays."""
+    machine = Machine(data)
     try:
-        return Machine(data).load()
+        return machine.load()
     except WeightsError:
         raise
     except Exception as error:  # a malformed program can make the machine raise almost anything
         raise WeightsError(f"damaged: {type(error).__name__}: {error}") from error
+    finally:
+        machine.forget()
 
 
 class Machine(pickle.Unpickler):
@@ -43,6 +46,11 @@ class Machine(pickle.Unpickler):
             "_frombuffer": self._from_buffer,
         }
         self._names = {name: _Name(meanings[name.split(" ")[1]]) for name in KNOWN_NAMES}
+
+    def forget(self) -> None:
+        """Let go of everything: what it knows knows it too, and would keep the whole file in memory."""
+        self._names.clear()
+        self.memo.clear()
 
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in for a name; WeightsError when NumPy writes no such name."""

@@ -45,7 +45,8 @@ def model_bytes(saved: SavedModel) -> bytes:
     """The bytes of a model file; equal models give equal bytes."""
     # The hash is the last value of the document, so that its digits are the last ones in the file.
     blank = pickle.dumps({**to_document(saved), "sha256": _PLACEHOLDER}, protocol=4)
-    return _with_hash(blank, hashlib.sha256(blank).hexdigest(), instead_of=_PLACEHOLDER)
+    before, after = _around(_PLACEHOLDER, blank)
+    return b"".join((before, hashlib.sha256(blank).hexdigest().encode("ascii"), after))
 
 
 def parse_model(data: bytes) -> SavedModel:
@@ -56,14 +57,19 @@ def parse_model(data: bytes) -> SavedModel:
     digits = document.pop("sha256", None)
     if not isinstance(digits, str) or len(digits) != len(_PLACEHOLDER) or not digits.isascii():
         raise WeightsError("no SHA-256 in the file")
-    actual = hashlib.sha256(_with_hash(data, _PLACEHOLDER, instead_of=digits)).hexdigest()
+    before, after = _around(digits, data)
+    computed = hashlib.sha256(before)
+    computed.update(_PLACEHOLDER.encode("ascii"))
+    computed.update(after)
+    actual = computed.hexdigest()
     if actual != digits:
         raise WeightsError(f"damaged: its SHA-256 is {actual[:12]}..., the one stored in it {digits[:12]}...")
     return dataclasses.replace(from_document(document), sha256=digits, size_bytes=len(data))
 
 
-def _with_hash(data: bytes, digits: str, *, instead_of: str) -> bytes:
-    start = data.rfind(instead_of.encode("ascii"))
+def _around(digits: str, data: bytes) -> tuple[memoryview, memoryview]:
+    """What comes before the last `digits` in a file's bytes, and what after them."""
+    start = data.rfind(digits.encode("ascii"))
     if start < 0:
         raise WeightsError("its SHA-256 is not where it should be")
-    return data[:start] + digits.encode("ascii") + data[start + len(digits) :]
+    return memoryview(data)[:start], memoryview(data)[start + len(digits) :]

@@ -15,7 +15,7 @@ from mnistweb.data.errors import DataError, MissingDataError
 from mnistweb.imaging.errors import BlankImageError
 from mnistweb.inference import DigitClassifier
 from mnistweb.inference.drawings import drawings
-from mnistweb.recipes.evaluation import EVALUATION, load_evaluation_set, read_evaluation, write_evaluation
+from mnistweb.recipes.evaluation import EVALUATION, read_evaluation, write_evaluation
 from mnistweb.recipes.evaluation_measuring import measure_on
 from mnistweb.recipes.evaluation_negatives import KINDS, draw_negatives, negative_file
 from mnistweb.recipes.evaluation_pictures import (
@@ -25,7 +25,7 @@ from mnistweb.recipes.evaluation_pictures import (
     scan_file,
     writers_file,
 )
-from mnistweb.recipes.evaluation_sets import EVALUATION_SETS
+from mnistweb.recipes.evaluation_sets import EVALUATION_SETS, load_evaluation_set
 from mnistweb.recipes.progress import Progress
 from mnistweb.resources import shipped_weights_folder
 from tests.recipes.tiny import stroke_digits

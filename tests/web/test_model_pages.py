@@ -219,7 +219,7 @@ def test_a_model_is_taken_apart_once(client: FlaskClient, monkeypatch: pytest.Mo
     def refuse(_: object) -> None:
         raise AssertionError("taken apart again")
 
-    monkeypatch.setattr("mnistweb.web.model_pages.dissect", refuse)
+    monkeypatch.setattr("mnistweb.inference.anatomy.dissect", refuse)
     assert client.get("/models/tiny").status_code == 200
 
 

@@ -5,6 +5,7 @@ Every refusal names the guard that makes it; each was seen to fail with that gua
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import struct
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mnistweb.weights.errors import WeightsError
+from mnistweb.weights.pickle_machine import Machine
 from mnistweb.weights.safe_pickle import read_pickle, write_pickle
 from tests.weights import pickles, written_by_numpy_1
 from tests.weights.pickles import byte_string, named, program, short_text
@@ -233,6 +235,17 @@ def test_the_stand_ins_cannot_be_changed_for_the_next_file():
             program(name + b"N}" + short_text("_call") + b"Ns\x86b"), because="sets the state of a function"
         )
     assert_equal(read_pickle(program(pickles.array())), np.array([[1, 2], [3, 4]], np.float32))
+
+
+def test_reading_keeps_nothing_of_the_file_in_memory():
+    """Guards: Machine.forget. What it knew knew it too, and stayed until the collector came by."""
+    gc.collect()
+    gc.disable()
+    try:
+        read_pickle(pickle.dumps({"weights": [np.ones((10, 10), np.float32)]}))
+        assert [each for each in gc.get_objects() if isinstance(each, Machine)] == []
+    finally:
+        gc.enable()
 
 
 def test_codecs_encode_is_only_for_latin1():
