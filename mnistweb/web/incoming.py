@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,7 @@ class PixelBudget:
 
     def spend(self, data: bytes) -> int:
         """Count a picture file; returns the most pixels it may have. ProblemError when none are left."""
-        pixels = _pixel_count(data)
+        pixels = pixel_count(data)
         if pixels <= self._each and pixels > self._left:
             limit = current_app.config["MAX_REQUEST_PIXELS"]
             raise ProblemError(
@@ -114,7 +115,7 @@ def read_form() -> Incoming:
     """The files in the field `image` of a multipart form, at least one. Raises ProblemError."""
     if request.mimetype != "multipart/form-data":
         raise _unsupported("multipart/form-data")
-    read_body()
+    request.environ["wsgi.input"] = io.BytesIO(read_body())  # so that none is parsed that was cut off
     files = request.files.getlist("image")
     if not files:
         raise ProblemError("no_image", "The form has no file in a field named image.")
@@ -218,7 +219,7 @@ def _reason(error: ValueError) -> str:
     return str(error).lower() if isinstance(error, binascii.Error) else "it has characters beyond ASCII"
 
 
-def _pixel_count(data: bytes) -> int:
+def pixel_count(data: bytes) -> int:
     """Width times height from the header, 0 when there is none: the decoder then says what is wrong."""
     try:
         if data.startswith(containers.PNG_SIGNATURE):

@@ -12,6 +12,7 @@ import logging
 import time
 from collections import Counter as Tally
 from collections.abc import Iterable
+from functools import partial
 from typing import cast
 
 import prometheus_client
@@ -59,6 +60,7 @@ class Metrics:
         )
         # labels() builds and looks up a key each time; these are its answers, found in one step.
         self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._found_predictions: dict[tuple[int, str, str], Counter] = {}
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request was answered."""
@@ -74,15 +76,19 @@ class Metrics:
     def count_predictions(self, predictions: Iterable[Prediction]) -> None:
         """So many pictures were read."""
         tally = Tally((each.prediction, each.verdict, each.model) for each in predictions)
-        for (digit, verdict, model), count in tally.items():
-            self._predictions.labels(digit, verdict, model).inc(count)
+        for key, count in tally.items():
+            try:
+                counter = self._found_predictions[key]
+            except KeyError:
+                counter = self._found_predictions[key] = self._predictions.labels(*key)
+            counter.inc(count)
 
 
 def register_metrics(app: Flask) -> None:
     """Count every request of the application."""
     prometheus_client.disable_created_metrics()  # the moment when a count began, for every count: no one asks
-    app.extensions[_KEY] = Metrics()
-    app.after_request(_count_request)
+    app.extensions[_KEY] = counted = Metrics()
+    app.after_request(partial(_count_request, counted))
 
 
 def count_predictions(predictions: Iterable[Prediction]) -> None:
@@ -104,8 +110,7 @@ def metrics() -> Response:
     return Response(head + body, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def _count_request(response: Response) -> Response:
-    counted = cast(Metrics, current_app.extensions[_KEY])
+def _count_request(counted: Metrics, response: Response) -> Response:
     rule = request.url_rule
     method = request.method
     try:

@@ -1,10 +1,11 @@
 """gunicorn's threaded worker, made patient with the many and short with the few who hold everyone up.
 
-Six things are different. Connections are shared out among the workers. They take a thread only once they
-have said something. A client that has not sent its request within the time limit, however slowly it drips, is
-cut off. The application is told when a request is one too many, so that it can turn it away
-(`mnistweb/web/load.py`). What is no proper HTTP is answered as every other error
-(`mnistweb/web/unreadable.py`). And an answer leaves in one piece (`mnistweb/web/one_send.py`).
+Seven things are different. Connections are shared out among the workers. They take a thread only once they
+have said something, and none at all for what is quick (`mnistweb/web/quick.py`). A client that has not sent
+its request within the time limit, however slowly it drips, is cut off. The application is told when a request
+is one too many, so that it can turn it away (`mnistweb/web/load.py`). What is no proper HTTP is answered as
+every other error (`mnistweb/web/unreadable.py`). And an answer leaves in one piece
+(`mnistweb/web/one_send.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from mnistweb.web import streams
 from mnistweb.web.load import turn_away
-from mnistweb.web.one_send import OneSend, make_room
+from mnistweb.web.one_send import OneSend, all_taken, make_room
+from mnistweb.web.quick import MOST_BYTES, is_quick
 from mnistweb.web.unreadable import answer_to_unreadable, is_unreadable
 
 _THREADS_FOR_THE_REST = 2
@@ -46,6 +48,8 @@ class PatientWorker(ThreadWorker):
         """The worker's process has begun."""
         # Those who are turned away, and health checks meanwhile, don't wait behind those who are not.
         self._for_the_rest = ThreadPoolExecutor(_THREADS_FOR_THE_REST)
+        # gunicorn looks up its settings some twenty times a request, and here they change no more.
+        vars(self.cfg).update((name, setting.get()) for name, setting in self.cfg.settings.items())
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
@@ -65,11 +69,14 @@ class PatientWorker(ThreadWorker):
 
     def enqueue_req(self, conn: TConn) -> None:
         """A request has begun to come in."""
-        self._since[conn] = time.monotonic()
         threads = self._for_the_rest
         if len(self._taken) < self.max_requests_in_flight:
             self._taken.add(conn)
             threads = self.tpool
+            if _is_quick(conn):
+                self.finish_request(conn, _Answered(self.handle(conn)))
+                return
+        self._since[conn] = time.monotonic()
         future = threads.submit(self.handle, conn)
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
@@ -136,3 +143,26 @@ class PatientWorker(ThreadWorker):
                     conn.sock.shutdown(how)
                 except OSError:  # it is closed already
                     continue
+
+
+class _Answered:
+    """What a thread's future is to gunicorn, for a request that needed none."""
+
+    def __init__(self, stays_open: Any) -> None:
+        self._stays_open = stays_open
+
+    def cancelled(self) -> bool:
+        return False
+
+    def result(self) -> Any:
+        return self._stays_open
+
+
+def _is_quick(conn: TConn) -> bool:
+    """Whether a request can be answered at once, with no waiting for its client to send or take anything."""
+    if conn.parser is not None and conn.parser.unreader.buf.getvalue():
+        return False  # it has begun already
+    try:
+        return is_quick(conn.sock.recv(MOST_BYTES + 1, socket.MSG_PEEK)) and all_taken(conn.sock)
+    except OSError:  # nothing is there, or the client has gone
+        return False
