@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, Self
@@ -49,9 +49,7 @@ class Sequential:
         self.input_shape = tuple(input_shape)
         self.output_shape = self._check_shapes()
         self._in_order = pooled_first(self.layers)
-        self.flat_params, self.params = _flatten("params", self.layers)
-        self.flat_grads, self.grads = _flatten("grads", self.layers)
-        self.flat_buffers, self.buffers = _flatten("buffers", self.layers)
+        self.move(aligned_zeros)
         self._skip_useless_gradients()
         self._work_in_place()
 
@@ -189,9 +187,15 @@ class Sequential:
         twin = copy.copy(self)
         twin.layers = [layer.replica() for layer in self.layers]
         twin._in_order = pooled_first(twin.layers)
-        twin.flat_grads, twin.grads = _flatten("grads", twin.layers)
-        twin.flat_buffers, twin.buffers = _flatten("buffers", twin.layers)
+        twin.flat_grads, twin.grads = _flatten("grads", twin.layers, aligned_zeros)
+        twin.flat_buffers, twin.buffers = _flatten("buffers", twin.layers, aligned_zeros)
         return twin
+
+    def move(self, allocate: Callable[[Shape, Any], Array]) -> None:
+        """Take parameters, gradients and buffers to memory that ``allocate(shape, dtype)`` gives."""
+        self.flat_params, self.params = _flatten("params", self.layers, allocate)
+        self.flat_grads, self.grads = _flatten("grads", self.layers, allocate)
+        self.flat_buffers, self.buffers = _flatten("buffers", self.layers, allocate)
 
     def astype(self, dtype: Any) -> Self:
         """An independent copy in another precision (``np.float64`` for the gradient check)."""
@@ -243,7 +247,9 @@ class Sequential:
             layer.may_overwrite_inputs = not before.keeps_outputs
 
 
-def _flatten(kind: str, layers: Sequence[Layer]) -> tuple[Array, dict[str, Array]]:
+def _flatten(
+    kind: str, layers: Sequence[Layer], allocate: Callable[[Shape, Any], Array]
+) -> tuple[Array, dict[str, Array]]:
     """Move the arrays of all layers' ``kind`` dicts into one vector; the dicts then hold views into it."""
     named = [
         (f"{index}.{name}", getattr(layer, kind), name)
@@ -251,7 +257,7 @@ def _flatten(kind: str, layers: Sequence[Layer]) -> tuple[Array, dict[str, Array
         for name in getattr(layer, kind)
     ]
     dtype = np.result_type(*(home[name] for _, home, name in named)) if named else np.float32
-    vector = aligned_zeros((sum(home[name].size for _, home, name in named),), dtype)
+    vector = allocate((sum(home[name].size for _, home, name in named),), dtype)
     views, start = {}, 0
     for full_name, home, name in named:
         end = start + home[name].size

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -18,8 +16,7 @@ from mnistweb.nn.errors import ConfigurationError
 from mnistweb.nn.losses import Loss
 from mnistweb.nn.model import Sequential
 from mnistweb.nn.optimizers import Optimizer
-
-_IGNORE_OVERFLOW: dict[str, Any] = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
+from mnistweb.nn.second_half import IGNORE_OVERFLOW, SecondHalf, second_half
 
 
 class StepResult(NamedTuple):
@@ -35,7 +32,7 @@ class StepResult(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What one thread found in its part of the batch; ``loss`` is its share of the batch's mean."""
+    """What was found in one part of the batch; ``loss`` is its share of the batch's mean."""
 
     loss: float
     right: int
@@ -47,11 +44,10 @@ class TrainingStep:
 
     With two threads, a network of dense layers leaves the work to BLAS, which divides each of its few
     large products (its threads wait for each other so eagerly that on a busy machine one thread is
-    faster). A convolutional one has much to do around its products, so there each thread takes half of
-    the batch, on the model and on a replica with its own gradients and caches. NumPy lets go of Python's
-    lock inside its loops, so the halves really run side by side. Their gradients are added in one order
-    only, so equal seeds give equal weights; they differ in the last bits from those of one thread.
-    BatchNorm takes its statistics over each half, and the running averages of both halves are averaged.
+    faster). A convolutional one has much to do around its products, so there two work on half of the batch
+    each, the second on a replica with its own gradients and caches (``second_half.py``). Their gradients are
+    added in one order only, so equal seeds give equal weights; they differ in the last bits from those of one
+    thread. BatchNorm takes its statistics over each half, and the running averages of both are averaged.
 
     Nothing is updated when the loss or the length of the gradient, both in the result, is NaN or infinite.
     """
@@ -71,20 +67,18 @@ class TrainingStep:
         self.loss = loss
         self.optimizer = optimizer
         self.average = average
-        halves = threads == 2 and any(isinstance(layer, Conv2D) for layer in model.layers)
-        self.replica = model.replica() if halves else None
-        self._blas_threads = 1 if halves else threads
+        self._halves = threads == 2 and any(isinstance(layer, Conv2D) for layer in model.layers)
+        self._blas_threads = 1 if self._halves else threads
         self._open = ExitStack()
-        self._second_thread: ThreadPoolExecutor | None = None
+        self._second: SecondHalf | None = None
 
     def __enter__(self) -> Self:
         self._open.enter_context(blas_threads(self._blas_threads))
         # Overflow is noticed by its results, and reported with more than a warning could say.
-        self._open.enter_context(np.errstate(**_IGNORE_OVERFLOW))
-        if self.replica is not None:
-            # NumPy's settings are each thread's own.
-            ignore_there = partial(np.seterr, **_IGNORE_OVERFLOW)
-            self._second_thread = self._open.enter_context(ThreadPoolExecutor(1, initializer=ignore_there))
+        self._open.enter_context(np.errstate(**IGNORE_OVERFLOW))
+        if self._halves:
+            self._second = second_half(self.model, self._compute)
+            self._open.callback(self._second.close)
         return self
 
     def __exit__(
@@ -96,16 +90,16 @@ class TrainingStep:
         """Renew the random streams of the model, and others for the replica."""
         first, second = rng.spawn(2)
         self.model.reseed(first)
-        if self.replica is not None:
-            self.replica.reseed(second)
+        if self._second is not None:
+            self._second.reseed(second)
 
     def __call__(self, inputs: np.ndarray, targets: np.ndarray, learning_rate: float) -> StepResult:
         """Learn from (N, ...) inputs and N targets."""
         model = self.model
-        if self.replica is None or self._second_thread is None or len(inputs) < 2:
+        if self._second is None or len(inputs) < 2:
             found = self._compute(model, inputs, targets, 1.0)
         else:
-            found = self._compute_halves(self.replica, self._second_thread, inputs, targets)
+            found = self._compute_halves(self._second, inputs, targets)
         gradient_norm = math.sqrt(float(model.flat_grads @ model.flat_grads))
         if math.isfinite(found.loss + gradient_norm):
             self.optimizer.step(model.flat_params, model.flat_grads, learning_rate)
@@ -113,23 +107,19 @@ class TrainingStep:
                 self.average.update(model.flat_params)
         return StepResult(found.loss, gradient_norm, found.right, found.labelled)
 
-    def _compute_halves(
-        self, replica: Sequential, second_thread: ThreadPoolExecutor, inputs: np.ndarray, targets: np.ndarray
-    ) -> _Part:
-        """Fill the gradients of the model from the batch, half of it in another thread."""
+    def _compute_halves(self, second: SecondHalf, inputs: np.ndarray, targets: np.ndarray) -> _Part:
+        """Fill the gradients of the model from the batch, half of it beside this thread."""
         model, middle = self.model, (len(inputs) + 1) // 2
         share = middle / len(inputs)
-        # Both halves carry on from the model's running averages, which the replica does not share.
-        replica.flat_buffers[...] = model.flat_buffers
-        running = second_thread.submit(self._compute, replica, inputs[middle:], targets[middle:], 1 - share)
+        second.start(inputs[middle:], targets[middle:], 1 - share)
         try:
             a = self._compute(model, inputs[:middle], targets[:middle], share)
         finally:
-            running.exception()  # waits: never leave while the other still works on our arrays
-        b = running.result()
-        model.flat_grads += replica.flat_grads
+            b = second.result()  # waits: never leave while the other still works
+        model.flat_grads += second.replica.flat_grads
+        # Both halves carried on from the model's running averages.
         model.flat_buffers *= share
-        model.flat_buffers += (1 - share) * replica.flat_buffers
+        model.flat_buffers += (1 - share) * second.replica.flat_buffers
         return _Part(a.loss + b.loss, a.right + b.right, a.labelled + b.labelled)
 
     def _compute(self, model: Sequential, inputs: np.ndarray, targets: np.ndarray, share: float) -> _Part:

@@ -49,7 +49,7 @@ class PatientWorker(ThreadWorker):
         # Those who are turned away, and health checks meanwhile, don't wait behind those who are not.
         self._for_the_rest = ThreadPoolExecutor(_THREADS_FOR_THE_REST)
         # gunicorn looks up its settings some twenty times a request, and here they change no more.
-        vars(self.cfg).update((name, setting.get()) for name, setting in self.cfg.settings.items())
+        self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:

@@ -1,19 +1,24 @@
 """A training step: one thread and two agree, and two give the same thing each time."""
 
+import multiprocessing
+
 import numpy as np
 import pytest
 
 from mnistweb.nn import (
     SGD,
+    Adam,
     BatchNorm,
     ConfigurationError,
     Conv2D,
     Dense,
     Flatten,
     Sequential,
+    TrainingError,
     WeightAverage,
     softmax_cross_entropy,
 )
+from mnistweb.nn.second_half import InProcess, InThread
 from mnistweb.nn.step import TrainingStep
 from tests.nn.models import (
     SHAPE,
@@ -61,25 +66,37 @@ def test_the_average_follows_the_parameters():
     np.testing.assert_allclose(average.average, model.flat_params)
 
 
-def test_two_threads_give_the_same_bits_each_time():
+@pytest.fixture(params=[InThread, InProcess])
+def kind(request, monkeypatch):
+    """How the second half of a batch is worked on: in either way."""
+    monkeypatch.setattr("mnistweb.nn.step.second_half", request.param)
+    return request.param
+
+
+def test_two_threads_give_the_same_bits_each_time_and_in_either_way(monkeypatch):
     runs = []
-    for _ in range(3):
-        model = tiny_convnet()
-        take_step(model, four_shapes(9), threads=2)
+    for kind in (InThread, InProcess, InProcess):
+        monkeypatch.setattr("mnistweb.nn.step.second_half", kind)
+        model = convnet_without_normalisation(dropout_rate=0.5)
+        with TrainingStep(model, softmax_cross_entropy, Adam(), threads=2) as step:
+            for epoch in range(2):
+                step.reseed(np.random.default_rng(epoch))
+                for count in (9, 9, 4, 1):
+                    step(*four_shapes(count), 0.1)
         runs.append((model.flat_params.tobytes(), model.flat_buffers.tobytes()))
     assert runs[0] == runs[1] == runs[2]
 
 
-def test_the_halves_draw_different_dropout_masks():
+def test_the_halves_draw_different_dropout_masks(kind):
     model = convnet_without_normalisation(dropout_rate=0.5)
     pictures, labels = four_shapes(4)
     twice = np.concatenate([pictures, pictures]), np.concatenate([labels, labels])
     with TrainingStep(model, softmax_cross_entropy, SGD(), threads=2) as step:
         step.reseed(np.random.default_rng(0))
         step(*twice, 0.1)
-        first = model.layers[3].cache["keeps"]
-        second = step.replica.layers[3].cache["keeps"]
-    assert (first != second).any()
+        second = step._second.replica.flat_grads
+        assert second.any()
+        assert (model.flat_grads - second != second).any()
 
 
 def test_running_averages_move_towards_both_halves():
@@ -95,11 +112,35 @@ def test_running_averages_move_towards_both_halves():
     np.testing.assert_allclose(norm.buffers["running_var"], 0.9 + 0.1 * variance, rtol=1e-4)
 
 
-def test_an_error_in_the_second_thread_comes_out():
+def test_an_error_in_the_second_half_comes_out(kind):
     model, (pictures, labels) = tiny_convnet(), four_shapes(8)
     labels[-1] = 99  # in the second half
     with pytest.raises(ValueError, match=r"labels must be 0\.\.3"):
         take_step(model, (pictures, labels), threads=2)
+
+
+def test_a_process_that_dies_is_missed_and_none_is_left_behind():
+    before = multiprocessing.active_children()
+    with TrainingStep(tiny_convnet(), softmax_cross_entropy, SGD(), threads=2) as step:
+        (process,) = set(multiprocessing.active_children()) - set(before)
+        step(*four_shapes(8), 0.1)
+        process.kill()
+        with pytest.raises(TrainingError, match="has ended"):
+            step(*four_shapes(8), 0.1)
+    with TrainingStep(tiny_convnet(), softmax_cross_entropy, SGD(), threads=2):
+        assert len(multiprocessing.active_children()) > len(before)
+    assert multiprocessing.active_children() == before
+
+
+def test_where_no_process_can_be_had_a_thread_does_it(monkeypatch):
+    def refuse(*arguments):
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr("mnistweb.nn.second_half.InProcess", refuse)
+    model = tiny_convnet()
+    with TrainingStep(model, softmax_cross_entropy, SGD(), threads=2) as step:
+        assert isinstance(step._second, InThread)
+        assert step(*four_shapes(8), 0.1).labelled == 8
 
 
 def test_soft_targets_count_as_right_only_when_they_have_a_label():
