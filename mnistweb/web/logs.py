@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from flask import Flask, Response, g, request
 
 requests_log = logging.getLogger("mnistweb.requests")
@@ -71,7 +72,14 @@ def formatter_for(form: str) -> logging.Formatter:
     return JsonLines()
 
 
-_ascii_json = json.JSONEncoder(separators=(",", ":")).encode
+def _ascii_json(line: dict[str, Any]) -> str:
+    try:
+        encoded = msgspec.json.encode(line)  # in a tenth of the time, but not of ASCII alone
+        if encoded.isascii():
+            return encoded.decode("ascii")
+    except UnicodeEncodeError:  # half of a surrogate pair
+        pass
+    return json.dumps(line, separators=(",", ":"))
 
 
 def _in_words(facts: Mapping[str, Any]) -> str:
@@ -97,15 +105,16 @@ def start_clock() -> None:
 def _log_request(response: Response) -> Response:
     if requests_log.isEnabledFor(logging.INFO):
         rule = request.url_rule
+        noted = vars(g._get_current_object())  # type: ignore[attr-defined]  # not to ask for it seven times
         facts = {
-            "id": g.request_id,
+            "id": noted["request_id"],
             "method": request.method[:16],
             "route": rule.rule if rule is not None else None,  # the pattern, not what the client wrote
             "status": response.status_code,
-            "milliseconds": round((time.perf_counter() - g.started) * 1000, 3),
-            "model": g.get("model"),
-            "verdict": g.get("verdict"),
-            "problem": g.get("problem_code"),
+            "milliseconds": round((time.perf_counter() - noted["started"]) * 1000, 3),
+            "model": noted.get("model"),
+            "verdict": noted.get("verdict"),
+            "problem": noted.get("problem_code"),
         }
         # As Logger.info does it, but without looking up which line of the program asked for it.
         record = logging.LogRecord(requests_log.name, logging.INFO, __file__, 0, "request", (), None)
