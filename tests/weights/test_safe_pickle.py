@@ -241,7 +241,7 @@ def test_reading_keeps_nothing_of_the_file_in_memory():
     """Guards: Machine.forget. What it knew knew it too, and stayed until the collector came by."""
 
     def machines() -> int:
-        return sum(isinstance(each, Machine) for each in gc.get_objects())
+        return sum(type(each) is Machine for each in gc.get_objects())
 
     gc.collect()
     gc.disable()
