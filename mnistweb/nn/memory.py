@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import numpy as np
 
 _LINE_BYTES = 64
 
-_of_this_thread = threading.local()
+Views = TypeVar("Views")
+
+
+class _Scratch(threading.local):
+    """What a thread uses again and again: arrays by their names, and views of them."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        self.views: dict[Hashable, Any] = {}
+
+
+_of_this_thread = _Scratch()
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -38,9 +50,22 @@ def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     Fresh memory has to be cleared by the operating system and brought into the cache first, which can take
     longer than the computation. Each thread has its own, so layers that threads share can use it too.
     """
-    arrays: dict[str, np.ndarray] = _of_this_thread.__dict__
+    arrays = _of_this_thread.arrays
     size = math.prod(shape)
     array = arrays.get(name)
     if array is None or array.size < size or array.dtype != dtype:
         array = arrays[name] = aligned_zeros((size,), dtype)
+        _of_this_thread.views.clear()
     return array[:size].reshape(shape)
+
+
+def scratch_views(lay_out: Callable[..., Views], *arguments: Hashable) -> Views:
+    """``lay_out(*arguments)``, which are views of the calling thread's scratch arrays, made once and kept.
+
+    For a single picture, laying out the arrays takes longer than much of the arithmetic.
+    """
+    views = _of_this_thread.views.get((lay_out, arguments))
+    if views is None:
+        views = lay_out(*arguments)
+        _of_this_thread.views[lay_out, arguments] = views
+    return views

@@ -17,7 +17,7 @@ def window_counts(
     layer: str, input_shape: Shape, size: int, stride: int, padding: int = 0
 ) -> tuple[int, int]:
     """How many windows of ``size`` fit down and across a picture (H, W, C); ShapeError when not one does."""
-    height, width = (side + 2 * padding for side in input_shape[:2])
+    height, width = input_shape[0] + 2 * padding, input_shape[1] + 2 * padding
     if min(height, width) < size:
         raise ShapeError(
             f"{layer} has windows of {size}x{size}, but its inputs are only "

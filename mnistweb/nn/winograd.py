@@ -18,11 +18,11 @@ about three times those of the plain convolution.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnistweb.nn.memory import scratch
+from mnistweb.nn.memory import scratch, scratch_views
 
 Array = np.ndarray
 
@@ -34,6 +34,7 @@ _POINTS = (0, 1, -1, 1 / 2, -2)
 _MULTIPLICATIONS = 1_000_000
 
 
+@lru_cache
 def lines_at_once(out_h: int) -> int:
     """How many output lines to compute together: 4, 2, or 0 if ``out_h`` has to be done in the plain way."""
     return next((m for m in (4, 2) if out_h % m == 0), 0)
@@ -68,23 +69,62 @@ def convolve(padded: Array, kernels: Array, bias: Array | None, outputs: Array) 
     """
     n, _, width, channels = padded.shape
     _, out_h, out_w, out_channels = outputs.shape
-    size = len(kernels)
-    m = size - 2
+    m = len(kernels) - 2
     groups = out_h // m
     mix_inputs, _, unmix = matrices(m, padded.dtype)
     few = _few(padded, out_channels, m)
-    mixed = scratch("mixed", _room(size, few * groups * width, channels), padded.dtype)
-    products = scratch("products", _room(size, few * groups * width, out_channels), padded.dtype)
-    mixed[:, few * groups * width :] = 0  # nobody uses what is computed from these, but it shall be a number
     for start in range(0, n, few):
         part = slice(start, min(start + few, n))
-        pixels = (part.stop - part.start) * groups * width
-        np.matmul(mix_inputs, _overlapping(padded[part], m), out=_by_group(mixed[:, :pixels], groups, width))
-        np.matmul(_windows(mixed, pixels), kernels[:, np.newaxis], out=_by_remainder(products, pixels))
+        place = scratch_views(
+            _lay_out, m, part.stop - start, few, groups, width, channels, out_w, out_channels, padded.dtype
+        )
+        place.beyond.fill(0)  # nobody uses what is computed from these, but it shall be a number
+        np.matmul(mix_inputs, _overlapping(padded[part], m), out=place.mixed)
+        np.matmul(place.windows, kernels[:, np.newaxis], out=place.products)
         if bias is not None:
-            products[1, :pixels] += bias  # 1 to any power is 1: goes into every output once
-        inside = _by_group(products[:, :pixels], groups, width)[..., : out_w * out_channels]
-        np.matmul(unmix, inside, out=outputs[part].reshape(-1, groups, m, out_w * out_channels))
+            np.add(place.first, bias, out=place.first)  # 1 to any power is 1: goes into every output once
+        np.matmul(unmix, place.inside, out=outputs[part].reshape(-1, groups, m, out_w * out_channels))
+
+
+class _Place(NamedTuple):
+    """Where ``convolve`` works: two arrays, the mixed inputs and the products, seen in several ways.
+
+    beyond: what lies behind the pixels. mixed: the inputs, (N, groups, size, W * C). windows: of these, see
+    ``_windows``. products: of the windows, in their order. first: the products at the point 1. inside: the
+    products that count, (N, groups, size, out_w * O).
+    """
+
+    beyond: Array
+    mixed: Array
+    windows: Array
+    products: Array
+    first: Array
+    inside: Array
+
+
+def _lay_out(
+    m: int,
+    count: int,
+    few: int,
+    groups: int,
+    width: int,
+    channels: int,
+    out_w: int,
+    out_channels: int,
+    dtype: Any,
+) -> _Place:
+    """The place for ``count`` pictures where there is room for ``few``."""
+    room, pixels = few * groups * width, count * groups * width
+    mixed = scratch("mixed", _room(m + 2, room, channels), dtype)
+    products = scratch("products", _room(m + 2, room, out_channels), dtype)
+    return _Place(
+        beyond=mixed[:, room:],
+        mixed=_by_group(mixed[:, :pixels], groups, width),
+        windows=_windows(mixed, pixels),
+        products=_by_remainder(products, pixels),
+        first=products[1, :pixels],
+        inside=_by_group(products[:, :pixels], groups, width)[..., : out_w * out_channels],
+    )
 
 
 def gradients(
