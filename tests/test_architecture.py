@@ -107,7 +107,7 @@ def test_no_framework_of_others_is_used_at_run_time() -> None:
         # A server starts sooner, and is smaller, without what trains, fetches and draws.
         (
             "mnistweb.web.server",
-            "mnistweb.nn.training mnistweb.recipes.training mnistweb.data.download",
+            "mnistweb.nn.training mnistweb.recipes.recipe mnistweb.data.download numpy.random",
         ),
     ],
 )

@@ -50,7 +50,7 @@ class Conv2D(Layer):
         padding: int = 0,
         *,
         bias: bool = True,
-        rng: np.random.Generator,
+        rng: np.random.Generator | None,
     ) -> None:
         """``bias=False`` suits a convolution before BatchNorm, which would subtract a bias again.
 
@@ -204,7 +204,7 @@ class Conv2D(Layer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], rng: np.random.Generator) -> Self:
+    def from_config(cls, config: dict[str, Any], rng: np.random.Generator | None) -> Self:
         return cls(**config, rng=rng)
 
 

@@ -8,12 +8,14 @@ much.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
 from mnistweb.nn.errors import ConfigurationError
 
-Initializer = Callable[[tuple[int, ...], int, int, np.random.Generator], np.ndarray]
+# A text, for NumPy imports its random numbers when they are first named, and who only answers draws none.
+Initializer: TypeAlias = "Callable[[tuple[int, ...], int, int, np.random.Generator], np.ndarray]"
 
 
 def he_normal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> np.ndarray:
@@ -45,16 +47,18 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def initialize(
-    name: str, shape: tuple[int, ...], *, fan_in: int, fan_out: int, rng: np.random.Generator
+    name: str, shape: tuple[int, ...], *, fan_in: int, fan_out: int, rng: np.random.Generator | None
 ) -> np.ndarray:
     """Draw float32 weights of ``shape`` with the initializer of that name.
 
     ``fan_in`` is how many inputs one output sums over, ``fan_out`` how many outputs one input feeds; for a
-    k x k convolution they are k * k * in_channels and k * k * out_channels. Raises ConfigurationError for a
-    name that is not in INITIALIZERS.
+    k x k convolution they are k * k * in_channels and k * k * out_channels. Without ``rng`` they are zeros,
+    for weights that are loaded right after. Raises ConfigurationError for a name that is not in INITIALIZERS.
     """
     if name not in INITIALIZERS:
         raise ConfigurationError(f"initializer must be one of {', '.join(INITIALIZERS)}, got {name!r}")
+    if rng is None:
+        return np.zeros(shape, np.float32)
     return INITIALIZERS[name](shape, fan_in, fan_out, rng)
 
 

@@ -73,8 +73,11 @@ class Layer:
         return {}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], rng: np.random.Generator) -> Self:
-        """A new layer from what ``config`` gave; layers that draw hand ``rng`` to their constructor."""
+    def from_config(cls, config: dict[str, Any], rng: np.random.Generator | None) -> Self:
+        """A new layer from what ``config`` gave; layers that draw hand ``rng`` to their constructor.
+
+        Without ``rng`` its weights are zeros, and only ``reseed`` lets it draw.
+        """
         return cls(**config)
 
     def reseed(self, rng: np.random.Generator) -> None:
@@ -146,7 +149,12 @@ class Dense(Layer):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, *, initializer: str = "he_normal", rng: np.random.Generator
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        initializer: str = "he_normal",
+        rng: np.random.Generator | None,
     ) -> None:
         super().__init__()
         if in_features < 1 or out_features < 1:
@@ -201,7 +209,7 @@ class Dense(Layer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], rng: np.random.Generator) -> Self:
+    def from_config(cls, config: dict[str, Any], rng: np.random.Generator | None) -> Self:
         return cls(**config, rng=rng)
 
     def _wrong_shape(self, wanted: str, got: Shape, dimensions: int) -> ShapeError:
@@ -217,7 +225,7 @@ class Dropout(Layer):
     zeros fall comes from the generator given last to ``reseed``, at first from ``rng``.
     """
 
-    def __init__(self, dropout_rate: float, *, rng: np.random.Generator) -> None:
+    def __init__(self, dropout_rate: float, *, rng: np.random.Generator | None) -> None:
         super().__init__()
         if not 0 <= dropout_rate < 1:
             raise ConfigurationError(f"dropout_rate must be at least 0 and below 1, got {dropout_rate}")
@@ -229,7 +237,7 @@ class Dropout(Layer):
             return inputs
         # Uniform draws in float32 whatever the inputs' dtype, so that a float64 copy meets the same mask.
         draws = self.reuse("draws", inputs.shape, np.float32)
-        self._rng.random(out=draws, dtype=np.float32)
+        self.stream().random(out=draws, dtype=np.float32)
         keeps = self.reuse("keeps", inputs.shape, inputs.dtype)
         np.greater_equal(draws, self.dropout_rate, out=keeps)  # 1 or 0
         keeps /= 1 - self.dropout_rate
@@ -240,6 +248,12 @@ class Dropout(Layer):
         keeps = self.remembered("keeps")
         return np.multiply(grad_output, keeps, out=self.reuse("grad", keeps.shape, keeps.dtype))
 
+    def stream(self) -> np.random.Generator:
+        """Where its randomness comes from. Raises TrainingError when it was made without any."""
+        if self._rng is None:
+            raise TrainingError("Dropout was made without a random stream; call reseed before training")
+        return self._rng
+
     def reseed(self, rng: np.random.Generator) -> None:
         self._rng = rng
 
@@ -247,5 +261,5 @@ class Dropout(Layer):
         return {"dropout_rate": self.dropout_rate}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], rng: np.random.Generator) -> Self:
+    def from_config(cls, config: dict[str, Any], rng: np.random.Generator | None) -> Self:
         return cls(**config, rng=rng)

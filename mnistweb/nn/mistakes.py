@@ -178,7 +178,7 @@ def kernel_turned_round(self: Conv2D, grad_output: Array) -> Array | None:
     "Dropout draws a new mask on the way back; the gradient reaches units that had no part in the answer.",
 )
 def dropout_draws_again(self: Dropout, grad_output: Array) -> Array:
-    keeps = self._rng.random(grad_output.shape) >= self.dropout_rate  # right: the mask of the way forward
+    keeps = self.stream().random(grad_output.shape) >= self.dropout_rate  # right: the mask of the way forward
     return grad_output * keeps / (1 - self.dropout_rate)
 
 
@@ -272,7 +272,7 @@ def labels_off_by_one(logits: Array, targets: Array) -> tuple[float, Array]:
 def dropout_not_scaled(self: Dropout, inputs: Array, *, training: bool = False) -> Array:
     if not training:
         return inputs
-    keeps = (self._rng.random(inputs.shape) >= self.dropout_rate).astype(inputs.dtype)
+    keeps = (self.stream().random(inputs.shape) >= self.dropout_rate).astype(inputs.dtype)
     self.cache["keeps"] = keeps  # right: keeps / (1 - self.dropout_rate), here and below
     return inputs * keeps
 

@@ -147,9 +147,12 @@ class Sequential:
         config: Sequence[Mapping[str, Any]],
         *,
         input_shape: Shape = (28, 28, 1),
-        rng: np.random.Generator,
+        rng: np.random.Generator | None,
     ) -> Self:
-        """A model with fresh weights drawn from ``rng``. Raises ConfigurationError naming the bad entry."""
+        """A model with fresh weights drawn from ``rng``, or zeros when they are to be loaded.
+
+        Raises ConfigurationError naming the bad entry.
+        """
         layers = []
         for index, entry in enumerate(config):
             arguments = dict(entry)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.live import ENDING, PAUSE, read_ending, wish
-from mnistweb.recipes.recipe import Recipe
 from mnistweb.recipes.runs import (
     CHECKPOINT,
     CURVES,
@@ -24,6 +23,9 @@ from mnistweb.recipes.runs import (
     runs_folder,
 )
 from mnistweb.weights import SavedModel, WeightsError, read_model
+
+if TYPE_CHECKING:
+    from mnistweb.recipes.recipe import Recipe
 
 WAITING, RUNNING, PAUSED = "waiting", "running", "paused"
 FINISHED, STOPPED, DIVERGED, BROKEN = "finished", "stopped", "diverged", "broken"

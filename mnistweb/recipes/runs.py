@@ -22,13 +22,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnistweb.files import write_atomically
 from mnistweb.recipes.errors import RunError
-from mnistweb.recipes.files import parse_recipe, write_recipe
-from mnistweb.recipes.recipe import Recipe
 from mnistweb.resources import instance_folder
+
+if TYPE_CHECKING:
+    from mnistweb.recipes.recipe import Recipe
 
 SETTINGS = "settings.toml"
 FACTS = "facts.json"
@@ -64,11 +65,15 @@ def latest_run(name: str, *, parent: Path | None = None) -> Path:
 
 def write_settings(folder: Path, recipe: Recipe) -> None:
     """Write the complete recipe into the run's folder."""
+    from mnistweb.recipes.files import write_recipe  # a server that shows no run starts sooner without
+
     write_atomically(folder / SETTINGS, write_recipe(recipe).encode())
 
 
 def read_settings(folder: Path) -> Recipe:
     """The recipe of a run. Raises RunError when the folder is no run, RecipeError when it is broken."""
+    from mnistweb.recipes.files import parse_recipe
+
     try:
         text = (folder / SETTINGS).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as problem:

@@ -16,7 +16,6 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, request
 
 from mnistweb.recipes.errors import RunError
-from mnistweb.recipes.files import help_of
 from mnistweb.recipes.plotting import PlottingUnavailableError, can_plot, curves_png
 from mnistweb.recipes.run_reading import Run, find_run, list_runs, model_of, read_run
 from mnistweb.recipes.runs import CURVES
@@ -207,6 +206,8 @@ def _problems(names: Sequence[str], chosen: Sequence[Run]) -> list[str]:
 
 def _settings(section: Any, path: str = "") -> list[tuple[str, list[tuple[str, str, str]]]]:
     """The settings of a recipe by section, as (name, value, what it is for)."""
+    from mnistweb.recipes.files import help_of
+
     rows, sections = [], []
     for field in dataclasses.fields(section):
         value = getattr(section, field.name)

@@ -115,12 +115,11 @@ def _layers(
 
 def _learned(block: Block, padding: int) -> Layer:
     shape = block.weight.shape
-    rng = np.random.default_rng(0)  # what it draws is overwritten below
     layer: Layer
     if len(shape) == 4:
-        layer = Conv2D(shape[2], shape[3], shape[0], padding=padding, rng=rng)
+        layer = Conv2D(shape[2], shape[3], shape[0], padding=padding, rng=None)
     else:
-        layer = Dense(shape[0], shape[1], rng=rng)
+        layer = Dense(shape[0], shape[1], rng=None)
     if block.bias is not None and block.bias.shape != (shape[-1],):
         raise WeightsError(f"the bias of {block.name} has shape {block.bias.shape}; wanted ({shape[-1]},)")
     layer.params["weight"][...] = _float32(block.weight, block.name)

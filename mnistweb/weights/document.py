@@ -133,8 +133,7 @@ def _build(layers: list[Any], document: Mapping[str, Any], *, classes: int) -> S
     check_layers(layers)
     state = _state(layers, document)
     try:
-        # The weights drawn here are overwritten at once; any generator will do.
-        model = Sequential.from_config(layers, input_shape=INPUT_SHAPE, rng=np.random.default_rng(0))
+        model = Sequential.from_config(layers, input_shape=INPUT_SHAPE, rng=None)
         model.load_state(state)
     except (NetworkError, ValueError) as error:
         raise WeightsError(f"the layers do not make a network: {error}") from error

@@ -116,7 +116,7 @@ def _from_safetensors(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, s
     if needed > sum(array.size for array in arrays.values()):
         raise WeightsError(f"the layers need {needed:,} numbers, more than the file has")
     try:
-        model = Sequential.from_config(layers, input_shape=INPUT_SHAPE, rng=np.random.default_rng(0))
+        model = Sequential.from_config(layers, input_shape=INPUT_SHAPE, rng=None)
         state = from_pytorch(model, arrays)
     except (NetworkError, ValueError) as error:
         raise WeightsError(f"the arrays do not fit the layers: {error}") from error

@@ -144,3 +144,14 @@ def test_dropout_draws_anew_each_time_and_repeats_after_reseed(rng):
 def test_dropout_refuses_rates_that_make_no_sense(rate, rng):
     with pytest.raises(ConfigurationError, match="dropout_rate must be at least 0 and below 1"):
         Dropout(rate, rng=rng)
+
+
+def test_a_layer_made_without_a_generator_waits_for_its_weights_and_draws_nothing():
+    dense = Dense.from_config({"in_features": 2, "out_features": 3, "initializer": "he_normal"}, None)
+    assert not dense.params["weight"].any()
+    dropout = Dropout.from_config({"dropout_rate": 0.5}, None)
+    assert dropout.forward(np.ones((1, 2))).all(), "inference draws nothing anyhow"
+    with pytest.raises(TrainingError, match="call reseed before training"):
+        dropout.forward(np.ones((1, 2), np.float32), training=True)
+    dropout.reseed(np.random.default_rng(0))
+    dropout.forward(np.ones((1, 2), np.float32), training=True)
