@@ -11,6 +11,7 @@ every other error (`mnistweb/web/unreadable.py`). And an answer leaves in one pi
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ _THREADS_FOR_THE_REST = 2
 # Who has connections already lets another worker go first. Else the one that wakes first takes all that knock
 # at once, keeps them while they are kept alive, and the machine's other processors stand idle.
 _COURTESY_SECONDS = 0.0005
+_MOST_AT_ONCE = 32  # connections, between two looks at those that are there already
 
 
 class PatientWorker(ThreadWorker):
@@ -53,19 +55,24 @@ class PatientWorker(ThreadWorker):
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a new connection and wait for its first bytes without a thread."""
-        if self.nr_conns:
-            time.sleep(_COURTESY_SECONDS)
-        try:
-            client, address = listener.accept()
-            make_room(client)
-        except OSError:  # it went away again, or another worker was faster
-            return
-        self.nr_conns += 1
-        connection = TConn(self.cfg, client, address, listener.getsockname())
-        connection.timeout = time.monotonic() + self.cfg.keepalive
-        self.pending_conns.append(connection)
-        self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, connection))
+        """Take the new connections, and wait for the first bytes of each without a thread."""
+        knocking = select.poll()
+        knocking.register(listener, select.POLLIN)
+        for _ in range(_MOST_AT_ONCE):
+            if self.nr_conns:
+                time.sleep(_COURTESY_SECONDS)
+            try:
+                client, address = listener.accept()
+                make_room(client)
+            except OSError:  # it went away again, or another worker was faster
+                return
+            self.nr_conns += 1
+            connection = TConn(self.cfg, client, address, listener.getsockname())
+            connection.timeout = time.monotonic() + self.cfg.keepalive
+            self.pending_conns.append(connection)
+            self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, connection))
+            if self.nr_conns >= self.worker_connections or not knocking.poll(0):
+                return
 
     def enqueue_req(self, conn: TConn) -> None:
         """A request has begun to come in."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -16,11 +17,14 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gunicorn.config import Config
 
+from mnistweb.web.worker import PatientWorker
 from mnistweb.weights import write_model
 from tests.inference.conftest import saved
 from tests.web.conftest import as_base64
@@ -196,6 +200,21 @@ def shares_of_32(server: LiveServer) -> list[int]:
             time.sleep(0.004)
         time.sleep(0.2)
         return [sockets_of(worker) - earlier for worker, earlier in zip(workers, before, strict=True)]
+
+
+def test_a_worker_takes_all_that_knock_before_it_looks_at_those_it_has() -> None:
+    """One in each round would let the last of many wait for as many rounds, with all others in each."""
+    worker = PatientWorker.__new__(PatientWorker)
+    worker.cfg, worker.nr_conns, worker.worker_connections = Config(), 0, 10
+    worker.pending_conns, worker.poller = deque(), selectors.DefaultSelector()
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as open_now:
+        listener.setblocking(False)
+        for _ in range(12):
+            open_now.enter_context(socket.create_connection(listener.getsockname()))
+        worker.accept(listener)
+        assert len(worker.pending_conns) == worker.nr_conns == 10, "no more than a worker may have"
+        for each in worker.pending_conns:
+            each.close()
 
 
 def sockets_of(process: int) -> int:
