@@ -88,7 +88,7 @@ class PatientWorker(ThreadWorker):
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def handle(self, conn: TConn) -> Any:
-        """Read and answer one request, in a thread of its own."""
+        """Read and answer one request, in whatever thread."""
         turn_away(conn not in self._taken)
         return super().handle(conn)
 
