@@ -1,11 +1,11 @@
 """gunicorn's threaded worker, made patient with the many and short with the few who hold everyone up.
 
-Seven things are different. Connections are shared out among the workers. They take a thread only once they
+Eight things are different. Connections are shared out among the workers. They take a thread only once they
 have said something, and none at all for what is quick (`mnistweb/web/quick.py`). A client that has not sent
 its request within the time limit, however slowly it drips, is cut off. The application is told when a request
 is one too many, so that it can turn it away (`mnistweb/web/load.py`). What is no proper HTTP is answered as
-every other error (`mnistweb/web/unreadable.py`). And an answer leaves in one piece
-(`mnistweb/web/one_send.py`).
+every other error (`mnistweb/web/unreadable.py`). An answer leaves in one piece (`mnistweb/web/one_send.py`).
+And nobody waits for a client to close its connection (`mnistweb/web/lingering.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from mnistweb.web import streams
+from mnistweb.web.lingering import Lingering
 from mnistweb.web.load import turn_away
 from mnistweb.web.one_send import OneSend, all_taken, make_room
 from mnistweb.web.quick import MOST_BYTES, is_quick
@@ -54,6 +55,11 @@ class PatientWorker(ThreadWorker):
         self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
         super().init_process()
 
+    def run(self) -> None:
+        """Serve until the end."""
+        self._lingering = Lingering(self.poller)
+        super().run()
+
     def accept(self, listener: socket.socket) -> None:
         """Take the new connections, and wait for the first bytes of each without a thread."""
         knocking = select.poll()
@@ -67,7 +73,8 @@ class PatientWorker(ThreadWorker):
             except OSError:  # it went away again, or another worker was faster
                 return
             self.nr_conns += 1
-            connection = TConn(self.cfg, client, address, listener.getsockname())
+            connection = _Connection(self.cfg, client, address, listener.getsockname())
+            connection.lingering = self._lingering
             connection.timeout = time.monotonic() + self.cfg.keepalive
             self.pending_conns.append(connection)
             self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, connection))
@@ -135,6 +142,7 @@ class PatientWorker(ThreadWorker):
                 conn.timeout = min(conn.timeout, soon)
         super().murder_pending()
         self._cut_off_the_slow()
+        self._lingering.end_old()
 
     def _cut_off_the_slow(self) -> None:
         # Shutting down the reading side wakes the thread that waits in recv: it sees the end of the request,
@@ -150,6 +158,18 @@ class PatientWorker(ThreadWorker):
                     conn.sock.shutdown(how)
                 except OSError:  # it is closed already
                     continue
+
+
+class _Connection(TConn):
+    """A connection that lingers among others when it is closed."""
+
+    lingering: Lingering
+
+    def close(self, graceful: bool = False) -> None:
+        if graceful:
+            self.lingering.add(self.sock)
+        else:
+            super().close()
 
 
 class _Answered:

@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 from gunicorn.config import Config
 
+from mnistweb.web.lingering import Lingering
 from mnistweb.web.worker import PatientWorker
 from mnistweb.weights import write_model
 from tests.inference.conftest import saved
@@ -207,6 +208,7 @@ def test_a_worker_takes_all_that_knock_before_it_looks_at_those_it_has() -> None
     worker = PatientWorker.__new__(PatientWorker)
     worker.cfg, worker.nr_conns, worker.worker_connections = Config(), 0, 10
     worker.pending_conns, worker.poller = deque(), selectors.DefaultSelector()
+    worker._lingering = Lingering(worker.poller)
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as open_now:
         listener.setblocking(False)
         for _ in range(12):
