@@ -106,6 +106,12 @@ def plot(curves: Sequence[Curve], path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter
 
+    class WholeNumbers(LogFormatter):
+        """20,000, where matplotlib would write 2e+04."""
+
+        def _num_to_string(self, value: float, *_: float) -> str:
+            return f"{value:,.0f}" if value >= 1 else f"{value:g}"
+
     axes_of = list(dict.fromkeys((curve.changed, curve.cost) for curve in curves))
     figure = Figure(figsize=(12, 7), layout="constrained")
     for number, (changed, cost) in enumerate(axes_of):
@@ -120,8 +126,8 @@ def plot(curves: Sequence[Curve], path: Path) -> None:
             axes.set_ylim(0, None)
         else:
             axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(LogFormatter())
-            axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            axes.yaxis.set_major_formatter(WholeNumbers())
+            axes.yaxis.set_minor_formatter(WholeNumbers(minor_thresholds=(2, 0.5)))
         axes.set_xlabel(changed)
         axes.set_ylabel(cost)
         axes.grid(alpha=0.3, which="both")
