@@ -263,12 +263,12 @@ def _flatten(
     vector = allocate((sum(home[name].size for _, home, name in named),), dtype)
     views, start = {}, 0
     for full_name, home, name in named:
-        end = start + home[name].size
-        view = vector[start:end].reshape(home[name].shape)
-        if home[
-            name
-        ].any():  # memory that nobody wrote to takes no room: a model that only answers has no gradients
-            view[...] = home[name]
+        array = home[name]
+        end = start + array.size
+        view = vector[start:end].reshape(array.shape)
+        # Memory that nobody writes to takes no room: the gradients of a model that only answers are none.
+        if array.any():
+            view[...] = array
         views[full_name] = home[name] = view
         start = end
     return vector, views
