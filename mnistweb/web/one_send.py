@@ -7,10 +7,8 @@ is handed to the system in one piece, and fits its buffer, is delivered whatever
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
-import termios
 from typing import IO, Any
 
 MOST_BYTES = 192 * 1024  # of an answer; what is larger, pictures of many files, is sent as it comes
@@ -19,12 +17,6 @@ MOST_BYTES = 192 * 1024  # of an answer; what is larger, pictures of many files,
 def make_room(connection: socket.socket) -> None:
     """Let the system take so much of an answer at once; Linux doubles the number, for its own overhead."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_BYTES)
-
-
-def all_taken(connection: socket.socket) -> bool:
-    """Whether the client's machine has all that was sent: then a small answer goes out without waiting."""
-    unsent = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
-    return not any(unsent)
 
 
 class OneSend:

@@ -11,28 +11,37 @@ And nobody waits for a client to close its connection (`mnistweb/web/lingering.p
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import time
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
+from gunicorn.http.wsgi import base_environ
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from mnistweb.web import streams
 from mnistweb.web.lingering import Lingering
 from mnistweb.web.load import turn_away
-from mnistweb.web.one_send import OneSend, all_taken, make_room
-from mnistweb.web.quick import MOST_BYTES, is_quick
+from mnistweb.web.one_send import OneSend, make_room
+from mnistweb.web.quick import MOST_BYTES, quick_answer, quick_environ
 from mnistweb.web.unreadable import answer_to_unreadable, is_unreadable
 
 _THREADS_FOR_THE_REST = 2
 # Who has connections already lets another worker go first. Else the one that wakes first takes all that knock
 # at once, keeps them while they are kept alive, and the machine's other processors stand idle.
 _COURTESY_SECONDS = 0.0005
+# Settings that make gunicorn do more with a request than `mnistweb/web/quick.py` knows of.
+_MORE_THAN_QUICK = (
+    "accesslog", "statsd_host", "logconfig", "logconfig_dict", "logconfig_json", "syslog", "pre_request",
+    "post_request", "certfile", "proxy_protocol",
+)  # fmt: skip
 _MOST_AT_ONCE = 32  # connections, between two looks at those that are there already
 
 
@@ -41,6 +50,7 @@ class PatientWorker(ThreadWorker):
 
     request_timeout_seconds = 10.0
     max_requests_in_flight = 64
+    _has_quick = False  # whether requests may be answered past gunicorn's own way
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,8 +61,13 @@ class PatientWorker(ThreadWorker):
         """The worker's process has begun."""
         # Those who are turned away, and health checks meanwhile, don't wait behind those who are not.
         self._for_the_rest = ThreadPoolExecutor(_THREADS_FOR_THE_REST)
+        settings = self.cfg.settings
+        self._has_quick = "SCRIPT_NAME" not in os.environ and all(
+            settings[name].get() == settings[name].default for name in _MORE_THAN_QUICK
+        )
+        self._environ = base_environ(self.cfg)
         # gunicorn looks up its settings some twenty times a request, and here they change no more.
-        self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
+        self.cfg.__dict__.update((name, setting.get()) for name, setting in settings.items())
         super().init_process()
 
     def run(self) -> None:
@@ -75,11 +90,23 @@ class PatientWorker(ThreadWorker):
             self.nr_conns += 1
             connection = _Connection(self.cfg, client, address, listener.getsockname())
             connection.lingering = self._lingering
+            if self._has_quick and isinstance(address, tuple):  # a socket that is a file gives no address
+                connection.environ = _both_ends(connection)
             connection.timeout = time.monotonic() + self.cfg.keepalive
             self.pending_conns.append(connection)
             self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, connection))
             if self.nr_conns >= self.worker_connections or not knocking.poll(0):
                 return
+
+    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """Something arrived on a connection that has had answers."""
+        if not self._answer_quickly(conn, self.keepalived_conns):
+            super().on_client_socket_readable(conn, client)
+
+    def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """The first bytes arrived on a new connection."""
+        if not self._answer_quickly(conn, self.pending_conns):
+            super().on_pending_socket_readable(conn, client)
 
     def enqueue_req(self, conn: TConn) -> None:
         """A request has begun to come in."""
@@ -87,11 +114,11 @@ class PatientWorker(ThreadWorker):
         if len(self._taken) < self.max_requests_in_flight:
             self._taken.add(conn)
             threads = self.tpool
-            if _is_quick(conn):
-                self.finish_request(conn, _Answered(self.handle(conn)))
-                return
+        self._work_on(conn, threads, self.handle, conn)
+
+    def _work_on(self, conn: TConn, threads: ThreadPoolExecutor, work: Callable[..., Any], *how: Any) -> None:
         self._since[conn] = time.monotonic()
-        future = threads.submit(self.handle, conn)
+        future = threads.submit(work, *how)
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def handle(self, conn: TConn) -> Any:
@@ -123,6 +150,51 @@ class PatientWorker(ThreadWorker):
         self._since.pop(conn, None)
         self._taken.discard(conn)
         super().finish_request(conn, fs)
+
+    def _answer_quickly(self, conn: _Connection, waiting: deque[TConn]) -> bool:
+        """Answer what has arrived at once, if that is quick; nothing has happened when it is not."""
+        if conn.environ is None or len(self._taken) >= self.max_requests_in_flight:
+            return False
+        try:
+            data = conn.sock.recv(MOST_BYTES + 1, socket.MSG_PEEK)
+            asked = quick_environ(data)
+            if asked is None:
+                return False
+            conn.sock.recv(len(data))  # what was looked at, and nothing of what may have come since
+        except OSError:  # the client has gone
+            return False
+        waiting.remove(conn)
+        stays_open = self._count_request() and len(self.keepalived_conns) < self.max_keepalived
+        try:
+            answer = quick_answer(self.wsgi, self._environ | conn.environ | asked, stays_open=stays_open)
+            unsent = answer[_send_now(conn.sock, answer) :]
+        except Exception as error:  # the client has gone, or the application failed as it never should
+            if not isinstance(error, OSError):
+                self.handle_error(None, conn.sock, conn.client, error)
+            unsent, stays_open = b"", False
+        if unsent or not stays_open:
+            self.poller.unregister(conn.sock)
+            # The rest waits until there is room for it, in a thread that may wait.
+            self._work_on(conn, self.tpool, self._send_rest, conn, unsent, stays_open)
+            return True
+        conn.set_timeout()
+        self.keepalived_conns.append(conn)
+        self.poller.modify(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
+        return True
+
+    def _count_request(self) -> bool:
+        """As gunicorn counts them; false when the connection has to be closed after it."""
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive: bool = False
+        return self.alive and bool(self.cfg.keepalive)
+
+    def _send_rest(self, conn: TConn, unsent: bytes, stays_open: bool) -> bool:
+        conn.init()  # for the requests that follow
+        conn.sock.setblocking(True)
+        conn.sock.sendall(unsent)
+        return stays_open
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """gunicorn asks the worker to end: what would go on by itself ends first."""
@@ -161,9 +233,13 @@ class PatientWorker(ThreadWorker):
 
 
 class _Connection(TConn):
-    """A connection that lingers among others when it is closed."""
+    """A connection that lingers among others when it is closed.
+
+    environ: both its ends, as WSGI has them; None when nothing on it may be answered quickly.
+    """
 
     lingering: Lingering
+    environ: dict[str, str] | None = None
 
     def close(self, graceful: bool = False) -> None:
         if graceful:
@@ -172,24 +248,18 @@ class _Connection(TConn):
             super().close()
 
 
-class _Answered:
-    """What a thread's future is to gunicorn, for a request that needed none."""
-
-    def __init__(self, stays_open: Any) -> None:
-        self._stays_open = stays_open
-
-    def cancelled(self) -> bool:
-        return False
-
-    def result(self) -> Any:
-        return self._stays_open
+def _both_ends(conn: TConn) -> dict[str, str]:
+    return {
+        "REMOTE_ADDR": conn.client[0],
+        "REMOTE_PORT": str(conn.client[1]),
+        "SERVER_NAME": conn.server[0],
+        "SERVER_PORT": str(conn.server[1]),
+    }
 
 
-def _is_quick(conn: TConn) -> bool:
-    """Whether a request can be answered at once, with no waiting for its client to send or take anything."""
-    if conn.parser is not None and conn.parser.unreader.buf.getvalue():
-        return False  # it has begun already
+def _send_now(connection: socket.socket, data: bytes) -> int:
+    """How much of it there was room for. Raises OSError when the client has gone."""
     try:
-        return is_quick(conn.sock.recv(MOST_BYTES + 1, socket.MSG_PEEK)) and all_taken(conn.sock)
-    except OSError:  # nothing is there, or the client has gone
-        return False
+        return connection.send(data)
+    except BlockingIOError:
+        return 0

@@ -1,6 +1,6 @@
 """What is quick is answered by the thread that waits for all connections; nothing else may hold that one up.
 
-Guards: mnistweb/web/quick.py, and _is_quick in mnistweb/web/worker.py.
+Guards: mnistweb/web/quick.py, and _answer_quickly in mnistweb/web/worker.py.
 """
 
 from __future__ import annotations
@@ -11,12 +11,19 @@ import json
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PIL import Image
+from gunicorn.config import Config
+from gunicorn.http import get_parser
+from gunicorn.http.wsgi import create
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 
-from mnistweb.web.quick import is_quick
-from tests.web.live import LiveServer, read_answer
+from mnistweb.web.quick import quick_environ
+from tests.fuzz import http_pieces
+from tests.web.live import Answer, LiveServer, read_answer
 
 NUMBERS = json.dumps({"pixels": [0, 1] * 392}).encode()
 
@@ -40,10 +47,12 @@ def png(side: int) -> bytes:
         request(NUMBERS, "POST /predict?model=tiny HTTP/1.1"),
         request(png(280)),
         request().replace(b"Content-Length", b"content-length"),
+        request(NUMBERS, "POST /predict HTTP/1.1", "X-Forwarded-Proto: https", "Accept: */*", "X-Empty:"),
+        request(NUMBERS, "POST /predict HTTP/1.1", "Connection: Keep-Alive"),
     ],
 )
 def test_numbers_and_small_drawings_are_quick(data: bytes) -> None:
-    assert is_quick(data)
+    assert quick_environ(data) is not None
 
 
 @pytest.mark.parametrize(
@@ -65,10 +74,118 @@ def test_numbers_and_small_drawings_are_quick(data: bytes) -> None:
         b"\r\n" + request(),
         request().replace(b"\r\n", b"\n"),
         request().replace(b"Content-Length: ", b"Content-Length: +"),
+        request().replace(b"Content-Length:", b"Content-Length :"),
+        request().replace(b"Host: localhost\r\n", b""),
+        request(NUMBERS, "POST /predict HTTP/1.0"),
+        request(NUMBERS, "POST /predict?model=%74iny HTTP/1.1"),
+        request(NUMBERS, "POST /predict HTTP/1.1", "Connection: close"),
+        request(NUMBERS, "POST /predict HTTP/1.1", "Expect: 100-continue"),
+        request(NUMBERS, "POST /predict HTTP/1.1", "Host: elsewhere"),
+        request(NUMBERS, "POST /predict HTTP/1.1", "X-A: 1", "x-a: 2"),
+        request(NUMBERS, "POST /predict HTTP/1.1", "X_A: 1"),
+        request(NUMBERS, "POST /predict HTTP/1.1", "X-A: \0"),
+        request(NUMBERS, "POST /predict HTTP/1.1", "X-A: 1\r\n 2"),
+        request(NUMBERS, "POST /predict HTTP/1.1", *(f"X-{number}: 1" for number in range(60))),
     ],
 )
 def test_all_else_takes_a_thread(data: bytes) -> None:
-    assert not is_quick(data)
+    assert quick_environ(data) is None
+
+
+def as_gunicorn_reads(data: bytes) -> dict[str, Any]:
+    """The WSGI environment that gunicorn's own parser makes of a request; an exception if it refuses it."""
+    configuration = Config()
+    parser = get_parser(configuration, iter([data]), ("203.0.113.1", 1234))
+    read = next(parser)
+    _, environ = create(read, None, ("203.0.113.1", 1234), ("127.0.0.1", 8000), configuration)
+    return environ
+
+
+HEADERS = st.sampled_from([*(piece.decode("latin-1") for piece in http_pieces.HEADERS), "X-B: c", "x-b: d "])
+
+
+@given(
+    start=st.sampled_from(
+        ["POST /predict HTTP/1.1", "POST /predict?a=1&b HTTP/1.1", "POST /predict? HTTP/1.1"]
+    ),
+    headers=st.lists(HEADERS, max_size=3),
+    place=st.integers(0, 200),
+    inserted=st.sampled_from(
+        ["", "", "\0", " ", "\t", "\r", "\n", "\r\n", ":", "_", "%", "\x7f", "\xe9", "1"]
+    ),
+)
+@settings(max_examples=1000, deadline=None)
+def test_what_is_read_at_a_glance_is_what_gunicorn_reads(
+    start: str, headers: list[str], place: int, inserted: str
+) -> None:
+    text = request(NUMBERS, start, *headers).decode("latin-1")
+    data = (text[:place] + inserted + text[place:]).encode("latin-1")
+    environ = quick_environ(data)
+    if environ is None:
+        return
+    reference = as_gunicorn_reads(data)
+    assert environ.pop("wsgi.input").read() == reference["wsgi.input"].read() == NUMBERS
+    del environ["wsgi.multithread"]  # the worker's to say
+    assert environ == {name: reference[name] for name in environ}
+    assert not {name for name in reference if name.startswith("HTTP_")} - environ.keys()
+
+
+def test_an_answer_is_the_same_whichever_way_the_request_was_read(server: LiveServer) -> None:
+    """Apart from its moment and its id; `TE` makes a request one that gunicorn reads."""
+    bodies = (NUMBERS, png(280), drawing(), b'{"pixels": [2]}', b'{"pixels": "x"}', b'{"pixels" [}')
+    for body in bodies:
+        quick, slow = (
+            server.send(request(body, "POST /predict HTTP/1.1", *headers))
+            for headers in ((), ("TE: trailers",))
+        )
+        assert quick.status == slow.status
+        assert list(quick.headers) == list(slow.headers)
+        for answer in (quick, slow):
+            for name in ("date", "x-request-id"):
+                del answer.headers[name]
+        assert quick.headers == slow.headers
+        assert without_id(quick) == without_id(slow)
+
+
+def drawing() -> bytes:
+    """A PNG of a stroke."""
+    picture = Image.new("L", (280, 280), 255)
+    ImageDraw.Draw(picture).line([(140, 60), (140, 220)], fill=0, width=20)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def without_id(answer: Answer) -> dict[str, Any]:
+    return {name: value for name, value in answer.json.items() if name != "request_id"}
+
+
+def test_requests_that_come_together_are_all_answered_in_their_order(server: LiveServer) -> None:
+    """One at a glance, two behind one another, of which the second comes in pieces."""
+    with server.connect() as connection:
+        for _ in range(3):
+            connection.sendall(request())
+            assert read_answer(connection).status == 200
+            connection.sendall(request() + request()[:50])
+            time.sleep(0.05)
+            connection.sendall(request()[50:])
+            received = b""
+            while received.count(b"HTTP/1.1 200 OK\r\n") < 2:
+                received += connection.recv(100_000)
+            assert received.endswith(b"}")
+
+
+def test_a_worker_is_replaced_after_so_many_quick_requests(tmp_path: Path, weights: Path) -> None:
+    with LiveServer(weights, tmp_path / "instance", {"MAX_REQUESTS_PER_WORKER": 5}) as server:
+        with server.connect() as connection:
+            closings = []
+            while "close" not in closings and len(closings) < 10:
+                connection.sendall(request())
+                closings.append(read_answer(connection).headers["connection"])
+            assert closings[-1] == "close"
+            assert len(closings) <= 5
+            assert connection.recv(1) == b""
+        assert server.send(request(), timeout=10).status == 200
 
 
 def test_what_is_quick_waits_for_no_thread(tmp_path: Path, weights: Path) -> None:
@@ -83,7 +200,7 @@ def test_what_is_quick_waits_for_no_thread(tmp_path: Path, weights: Path) -> Non
 
 
 def test_a_client_that_takes_no_answers_holds_nobody_else_up(tmp_path: Path, weights: Path) -> None:
-    """Guards: all_taken. Answers that find no room would stop the thread that all connections wait for."""
+    """Answers that find no room would stop the thread that all connections wait for."""
     with LiveServer(weights, tmp_path / "instance") as server, socket.socket() as greedy:
         greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         greedy.connect(("127.0.0.1", server.port))
