@@ -12,14 +12,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class Components:
-    """What was found: `labels` (H, W) int32, 0 where the mask is not set, and for label i + 1 the i-th entry
-    of `areas` (pixels), `lefts`, `tops`, `rights`, `bottoms` (the box; right and bottom exclusive).
+    """What was found: for each component an entry in `areas` (pixels), `lefts`, `tops`, `rights`, `bottoms`
+    (the box; right and bottom exclusive).
+
+    mask: (H, W), what was looked at. starts, ends, numbers: its runs as `_runs` gives them, and the component
+    that each belongs to.
     """
 
-    labels: NDArray[np.int32]
+    mask: Mask
+    starts: Places
+    ends: Places
+    numbers: NDArray[np.int64]
     areas: NDArray[np.int64]
     lefts: NDArray[np.int64]
     tops: NDArray[np.int64]
@@ -29,43 +38,82 @@ class Components:
     def __len__(self) -> int:
         return len(self.areas)
 
-    def mask_of(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The pixels of those components whose entry in `chosen` (one a component) is set."""
-        return np.concatenate(([False], chosen))[self.labels]
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(H, W): 0 where the mask is not set, i + 1 on the i-th component."""
+        return self._spread(self.numbers + 1)
 
-    def box_of(self, index: int) -> NDArray[np.bool_]:
+    def mask_of(self, chosen: NDArray[np.bool_]) -> Mask:
+        """The pixels of those components whose entry in `chosen` (one a component) is set."""
+        return self.mask if chosen.all() else self._spread(chosen[self.numbers])
+
+    def box_of(self, index: int) -> Mask:
         """One component's own pixels, cropped to its box."""
         rows = slice(self.tops[index], self.bottoms[index])
         columns = slice(self.lefts[index], self.rights[index])
-        return self.labels[rows, columns] == index + 1
+        return self.mask_of(np.arange(len(self)) == index)[rows, columns]
+
+    def areas_within(self, other: Mask) -> NDArray[np.int64]:
+        """How many pixels of each component are set in another (H, W) mask too."""
+        starts, ends = _runs(self.mask & other)  # each is a piece of one run of ours
+        return self._total(np.searchsorted(self.starts, starts, side="right") - 1, ends - starts)
+
+    def edge_contact(self) -> NDArray[np.int64]:
+        """How many pixels of each component lie on the picture's edge."""
+        height, width = self.mask.shape
+        rows, columns = np.divmod(self.starts, width + 1)
+        lengths = self.ends - self.starts
+        in_first_or_last = lengths * (rows == 0) + lengths * (rows == height - 1)
+        at_sides = (columns == 0).astype(int) + (columns + lengths == width)
+        return self._total(slice(None), in_first_or_last + at_sides * ((rows > 0) & (rows < height - 1)))
+
+    def _total(self, runs: NDArray[np.int64] | slice, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The sum for each component of these lengths, each of which lies on one of its runs."""
+        return np.bincount(self.numbers[runs], weights=lengths, minlength=len(self)).astype(int)
+
+    def _spread(self, values: NDArray) -> NDArray:
+        """(H, W): on each run its value, 0 off the mask."""
+        height, width = self.mask.shape
+        stretches = np.zeros(2 * len(values) + 1, values.dtype)  # before, between and after the runs it is 0
+        stretches[1::2] = values
+        turns = np.stack((self.starts, self.ends), axis=1).ravel()
+        lengths = np.diff(turns, prepend=0, append=height * (width + 1))
+        return np.repeat(stretches, lengths).reshape(height, width + 1)[:, :-1]
 
 
-def connected_components(mask: NDArray[np.bool_]) -> Components:
-    """Label the components of an (H, W) mask."""
+def connected_components(mask: Mask) -> Components:
+    """Find the components of an (H, W) mask."""
     height, width = mask.shape
-    edges = np.zeros((height, width + 2), np.int8)
-    edges[:, 1:-1] = mask
-    changes = np.diff(edges, axis=1).ravel()  # (H * (W + 1),): +1 where a run starts, -1 where it has ended
     pitch = width + 1
-    starts, ends = np.flatnonzero(changes == 1), np.flatnonzero(changes == -1)
+    starts, ends = _runs(mask)
     numbers = _joined(starts, ends, pitch)
-    roots, numbers = np.unique(numbers, return_inverse=True)
-    count = len(roots)
+    is_first = numbers == np.arange(len(numbers))  # of its component, in reading order
+    numbers = (np.cumsum(is_first) - 1)[numbers]
+    count = int(np.count_nonzero(is_first))
 
-    rows, lengths = starts // pitch, ends - starts
-    labels = np.zeros(mask.shape, np.int32)
-    labels[mask] = np.repeat(numbers + 1, lengths)  # both in reading order
-    lefts, tops = np.full(count, width), np.full(count, height)
-    rights, bottoms = np.zeros(count, int), np.zeros(count, int)
-    np.minimum.at(lefts, numbers, starts % pitch)
-    np.maximum.at(rights, numbers, ends % pitch)
-    np.minimum.at(tops, numbers, rows)
+    rows, columns = np.divmod(starts, pitch)
+    lefts, rights = np.full(count, width), np.zeros(count, int)
+    bottoms = np.zeros(count, int)
+    np.minimum.at(lefts, numbers, columns)
+    np.maximum.at(rights, numbers, ends - rows * pitch)
     np.maximum.at(bottoms, numbers, rows + 1)
-    areas = np.bincount(numbers, weights=lengths, minlength=count).astype(int)
-    return Components(labels, areas, lefts, tops, rights, bottoms)
+    areas = np.bincount(numbers, weights=ends - starts, minlength=count).astype(int)
+    return Components(mask, starts, ends, numbers, areas, lefts, rows[is_first], rights, bottoms)
 
 
-def _joined(starts: NDArray, ends: NDArray, pitch: int) -> NDArray[np.int64]:
+def _runs(mask: Mask) -> tuple[Places, Places]:
+    """Where the horizontal runs of set pixels start and where they have ended.
+
+    Places count along the rows, laid end to end with one pixel that is not set after each.
+    """
+    height, width = mask.shape
+    laid = np.zeros(1 + height * (width + 1), bool)
+    laid[1:].reshape(height, width + 1)[:, :-1] = mask
+    turns = np.flatnonzero(laid[1:] != laid[:-1])
+    return turns[::2], turns[1::2]
+
+
+def _joined(starts: Places, ends: Places, pitch: int) -> NDArray[np.int64]:
     """For each run the smallest number of a run that it hangs together with."""
     # A run touches those of the next row that start no later than it ends and end no earlier than it starts.
     first = np.searchsorted(ends, starts + pitch, side="left")
@@ -83,5 +131,6 @@ def _joined(starts: NDArray, ends: NDArray, pitch: int) -> NDArray[np.int64]:
             return numbers
         one, other = one[apart], other[apart]
         np.minimum.at(numbers, np.maximum(one, other), np.minimum(one, other))
-        while not np.array_equal(numbers, followed := numbers[numbers]):
-            numbers = followed
+        # Each run follows its number to the smallest; every step doubles how far it has come.
+        for _ in range(len(numbers).bit_length()):
+            numbers = numbers[numbers]

@@ -25,16 +25,14 @@ def parts_of_digit(parts: Components, strong: Mask) -> NDArray[np.bool_]:
 
     strong: (H, W), where ink is surely ink; a part without any is a smudge.
     """
-    height, width = parts.labels.shape
+    height, width = parts.mask.shape
     extents = np.maximum(parts.rights - parts.lefts, parts.bottoms - parts.tops)
-    good = np.bincount(parts.labels[strong], minlength=len(parts) + 1)[1:] > 0
+    good = parts.areas_within(strong) > 0
     good &= ~_frames(parts)
     if not good.any():
         return good
 
-    labels = parts.labels
-    edge = np.concatenate((labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]))
-    contact = np.bincount(edge, minlength=len(parts) + 1)[1:]
+    contact = parts.edge_contact()
     # A stroke that leaves the picture touches its edge by its width, a shadow or a table by its whole side.
     leaving = contact / extents
     strokes = good & (contact <= _CONTACT * min(height, width)) & (leaving <= _LEAVING)
@@ -50,7 +48,7 @@ def parts_of_digit(parts: Components, strong: Mask) -> NDArray[np.bool_]:
 
 def _frames(parts: Components) -> NDArray[np.bool_]:
     """Which components are frames: wide, with ink in the corners of their box and along its sides alone."""
-    height, width = parts.labels.shape
+    height, width = parts.mask.shape
     found = np.zeros(len(parts), bool)
     wide = (parts.rights - parts.lefts >= 0.6 * width) & (parts.bottoms - parts.tops >= 0.6 * height)
     for index in np.flatnonzero(wide).tolist():
@@ -76,11 +74,11 @@ def find_sheet(
     A sheet covers much of the picture, something is on it, and filled it is a rectangle, perhaps askew.
     strong: (H, W), where a part differs fully from its background.
     """
-    if min(parts.labels.shape) < _LEAST_SIDE_WITH_SHEET:
+    large = chosen & (parts.areas >= _SHEET_SHARE * parts.mask.size)
+    if min(parts.mask.shape) < _LEAST_SIDE_WITH_SHEET or not large.any():
         return None
-    strengths = np.bincount(parts.labels[strong], minlength=len(parts) + 1)[1:]
-    chosen = chosen & (strengths >= _SHEET_STRENGTH * parts.areas)
-    for index in np.flatnonzero(chosen & (parts.areas >= _SHEET_SHARE * parts.labels.size)).tolist():
+    strengths = parts.areas_within(strong)
+    for index in np.flatnonzero(large & (strengths >= _SHEET_STRENGTH * parts.areas)).tolist():
         box = parts.box_of(index)
         if parts.areas[index] < _SHEET_FILL * box.size:
             continue
