@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import math
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -19,12 +20,26 @@ from mnistweb.inference.explanations import LayerActivation
 from mnistweb.web import schemas
 from mnistweb.weights.document import DIGITS
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 _encoder = msgspec.json.Encoder()
+
+
+class JsonAnswer(Response):
+    """An answer that is finished as it is: Werkzeug need not look through its headers once more."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """As WSGI calls it."""
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return super().__call__(environ, start_response)
+        start_response(self.status, self.headers.to_wsgi_list())
+        return self.iter_encoded()
 
 
 def json_response(body: msgspec.Struct, status: int = 200) -> Response:
     """An answer of a JSON route."""
-    return Response(_encoder.encode(body), status, mimetype="application/json")
+    return JsonAnswer(_encoder.encode(body), status, content_type="application/json")
 
 
 def prediction_answer(prediction: Prediction) -> schemas.PredictionAnswer:

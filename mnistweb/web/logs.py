@@ -104,11 +104,12 @@ def start_clock() -> None:
 
 def _log_request(response: Response) -> Response:
     if requests_log.isEnabledFor(logging.INFO):
-        rule = request.url_rule
-        noted = vars(g._get_current_object())  # type: ignore[attr-defined]  # not to ask for it seven times
+        asked = request._get_current_object()  # type: ignore[attr-defined]  # each look through a proxy costs
+        noted = vars(g._get_current_object())  # type: ignore[attr-defined]
+        rule = asked.url_rule
         facts = {
             "id": noted["request_id"],
-            "method": request.method[:16],
+            "method": asked.method[:16],
             "route": rule.rule if rule is not None else None,  # the pattern, not what the client wrote
             "status": response.status_code,
             "milliseconds": round((time.perf_counter() - noted["started"]) * 1000, 3),
@@ -116,11 +117,20 @@ def _log_request(response: Response) -> Response:
             "verdict": noted.get("verdict"),
             "problem": noted.get("problem_code"),
         }
-        # As Logger.info does it, but without looking up which line of the program asked for it.
-        record = logging.LogRecord(requests_log.name, logging.INFO, __file__, 0, "request", (), None)
-        record.facts = {name: value for name, value in facts.items() if value is not None}
-        requests_log.handle(record)
+        requests_log.handle(_record({name: value for name, value in facts.items() if value is not None}))
     return response
+
+
+# What the records of all requests have in common. No formatter of ours asks for the thread or the process.
+_RECORD = vars(logging.LogRecord(requests_log.name, logging.INFO, __file__, 0, "request", (), None))
+
+
+def _record(facts: dict[str, Any]) -> logging.LogRecord:
+    """As Logger.info makes it, but without looking up which line, thread and process of the program asks."""
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    now = time.time()
+    vars(record).update(_RECORD, created=now, msecs=now % 1 * 1000, facts=facts)
+    return record
 
 
 class _StderrHandler(logging.StreamHandler):

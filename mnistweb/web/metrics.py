@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter as Tally
 from collections.abc import Iterable
 from functools import partial
 from typing import cast
@@ -75,13 +74,13 @@ class Metrics:
 
     def count_predictions(self, predictions: Iterable[Prediction]) -> None:
         """So many pictures were read."""
-        tally = Tally((each.prediction, each.verdict, each.model) for each in predictions)
-        for key, count in tally.items():
+        for each in predictions:
+            key = each.prediction, each.verdict, each.model
             try:
                 counter = self._found_predictions[key]
             except KeyError:
                 counter = self._found_predictions[key] = self._predictions.labels(*key)
-            counter.inc(count)
+            counter.inc()
 
 
 def register_metrics(app: Flask) -> None:
@@ -111,16 +110,16 @@ def metrics() -> Response:
 
 
 def _count_request(counted: Metrics, response: Response) -> Response:
-    rule = request.url_rule
-    method = request.method
+    asked = request._get_current_object()  # type: ignore[attr-defined]  # each look through a proxy costs
+    noted = vars(g._get_current_object())  # type: ignore[attr-defined]
+    rule, method = asked.url_rule, asked.method
     try:
-        if "predictions" in g:
-            counted.count_predictions(g.predictions)
+        counted.count_predictions(noted.get("predictions", ()))
         counted.count_request(
             rule.rule if rule is not None else "none",
             method if method in _METHODS else "other",
             response.status_code,
-            time.perf_counter() - g.started,
+            time.perf_counter() - noted["started"],
         )
     except OSError as error:  # the folder of the shared counts is gone or full: answers are worth more
         log.warning("a request was not counted: %s", error.strerror or "the disk refuses")
