@@ -47,6 +47,12 @@ class Components:
         """The pixels of those components whose entry in `chosen` (one a component) is set."""
         return self.mask if chosen.all() else self._spread(chosen[self.numbers])
 
+    def bounds(self, chosen: NDArray[np.bool_]) -> tuple[slice, slice]:
+        """The rows and columns from the first to the last of the chosen components, of which there is one."""
+        top, bottom = int(self.tops[chosen].min()), int(self.bottoms[chosen].max())
+        left, right = int(self.lefts[chosen].min()), int(self.rights[chosen].max())
+        return slice(top, bottom), slice(left, right)
+
     def box_of(self, index: int) -> Mask:
         """One component's own pixels, cropped to its box."""
         rows = slice(self.tops[index], self.bottoms[index])
@@ -55,8 +61,9 @@ class Components:
 
     def areas_within(self, other: Mask) -> NDArray[np.int64]:
         """How many pixels of each component are set in another (H, W) mask too."""
-        starts, ends = _runs(self.mask & other)  # each is a piece of one run of ours
-        return self._total(np.searchsorted(self.starts, starts, side="right") - 1, ends - starts)
+        starts, ends = _runs(self.mask & other)
+        runs = np.searchsorted(self.starts, starts, side="right") - 1  # ours that these are pieces of
+        return self._total(runs, ends - starts)
 
     def edge_contact(self) -> NDArray[np.int64]:
         """How many pixels of each component lie on the picture's edge."""
@@ -83,7 +90,7 @@ class Components:
 
 def connected_components(mask: Mask) -> Components:
     """Find the components of an (H, W) mask."""
-    height, width = mask.shape
+    width = mask.shape[1]
     pitch = width + 1
     starts, ends = _runs(mask)
     numbers = _joined(starts, ends, pitch)

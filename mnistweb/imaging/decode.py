@@ -140,8 +140,12 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 def _may_lack_rows(image: Image.Image) -> bool:
     """Whether a decoded PNG may have ended too soon: its last row is 0, as rows that never came are."""
-    last = image.crop((0, image.height - 1, *image.size))
-    return bool(image.info.get("interlace")) or not np.asarray(last).any()
+    if image.info.get("interlace"):
+        return True
+    row = image.height - 1
+    if image.getpixel((0, row)) not in (0, (0,) * len(image.getbands())):  # as paper is
+        return False
+    return not np.asarray(image.crop((0, row, *image.size))).any()
 
 
 def _plain_and_reduced(image: Image.Image) -> Image.Image:

@@ -29,7 +29,7 @@ def parts_of_digit(parts: Components, strong: Mask) -> NDArray[np.bool_]:
     extents = np.maximum(parts.rights - parts.lefts, parts.bottoms - parts.tops)
     good = parts.areas_within(strong) > 0
     good &= ~_frames(parts)
-    if not good.any():
+    if np.count_nonzero(good) <= 1:  # there is none that another could outdo
         return good
 
     contact = parts.edge_contact()

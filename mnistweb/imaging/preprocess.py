@@ -22,12 +22,15 @@ from mnistweb.imaging.decode import MIN_SIDE, plain
 from mnistweb.imaging.errors import BlankImageError, ImageError, ImageTooSmallError
 from mnistweb.imaging.filters import Plane, dilated
 from mnistweb.imaging.lines import without_lines
-from mnistweb.imaging.paper import Ink, find_ink, grey_of
+from mnistweb.imaging.paper import Grey, Ink, find_ink, grey_of
 from mnistweb.imaging.parts import find_sheet, is_dot, parts_of_digit
 from mnistweb.imaging.placement import MNIST_FRAME, Frame, centre_of_mass, centred, scaled
 
 WORKING_SIDE = 400  # pixels; larger pictures are reduced to this before anything else
 _MOST_SHEETS = 2  # that lie on one another: a sheet on a table, a frame on the sheet
+_SOFT_EDGE = 2  # pixels
+
+Box = tuple[slice, slice]  # rows and columns
 
 
 @dataclass(frozen=True)
@@ -79,23 +82,23 @@ def preprocess(
     grey = grey_of(picture)
     keep("grey", "Grey", grey)
 
-    ink, strokes, left, top = _find_digit(grey)
-    keep("light", "Light evened out", ink.evened)
-    keep("ink", "Ink bright, paper black", ink.amount)
-    digit = ink.amount * strokes
-    keep("clean", "Lines, frames and specks removed", digit)
-    box = _ink_box(digit)
-    cropped = digit[box]
-    keep("crop", "Cropped to the ink", cropped)
-    small = scaled(cropped, frame.longer_side)
+    ink, digit, (rows, columns), left, top = _find_digit(grey)
+    if keep_steps:
+        keep("light", "Light evened out", ink.evened)
+        keep("ink", "Ink bright, paper black", ink.amount)
+        clean = np.zeros(ink.evened.shape, np.float32)
+        clean[rows, columns] = digit
+        keep("clean", "Lines, frames and specks removed", clean)
+    keep("crop", "Cropped to the ink", digit)
+    small = scaled(digit, frame.longer_side)
     keep("scale", f"Longer side {frame.longer_side} pixels", small)
     pixels = centred(small, by_mass=frame.by_mass)
     keep("centre", f"Centred by its {'mass' if frame.by_mass else 'box'}", pixels)
 
     back = original.width / picture.width  # from pixels of the working size to those of the input
-    x, y = centre_of_mass(cropped)
-    left, top = left + box[1].start, top + box[0].start
-    right, bottom = left + cropped.shape[1], top + cropped.shape[0]
+    x, y = centre_of_mass(digit)
+    left, top = left + columns.start, top + rows.start
+    right, bottom = left + digit.shape[1], top + digit.shape[0]
     return Preprocessed(
         pixels=pixels,
         steps=tuple(steps),
@@ -105,33 +108,53 @@ def preprocess(
     )
 
 
-def _find_digit(grey: Plane, sheets: int = 0) -> tuple[Ink, NDArray[np.bool_], int, int]:
-    """The ink, where it belongs to the digit, and the left and top of the part of the picture they show.
+def _find_digit(grey: Grey, sheets: int = 0) -> tuple[Ink, Plane, Box, int, int]:
+    """The ink, what of it is the digit, cropped, and its box; left and top of the part that the ink shows.
 
     When what stands out is a sheet of paper, within a thick frame or on a table, the digit is looked for on
     that.
     """
     ink = find_ink(grey)
-    parts = connected_components(without_lines(ink.amount > ink.threshold))
-    strong = ink.amount > 0.6
+    parts = connected_components(without_lines(ink.above(ink.threshold)))
+    strong = ink.above(0.6)
     chosen = parts_of_digit(parts, strong)
     sheet = find_sheet(parts, chosen, strong) if sheets < _MOST_SHEETS else None
     if sheet is not None:
         left, top, right, bottom = sheet
         inset = max(2, round(0.04 * min(right - left, bottom - top)))  # its edge is blurred or askew
         within = grey[top + inset : bottom - inset, left + inset : right - inset]
-        ink, strokes, x, y = _find_digit(within, sheets + 1)
-        return ink, strokes, left + inset + x, top + inset + y
+        ink, digit, box, x, y = _find_digit(within, sheets + 1)
+        return ink, digit, box, left + inset + x, top + inset + y
     if not chosen.any():
         raise BlankImageError("the picture is blank but for lines, a frame or specks")
-    strokes = parts.mask_of(chosen)
-    if is_dot(strokes[_ink_box(strokes)], min(strokes.shape)):
+    strokes, box = parts.mask_of(chosen), parts.bounds(chosen)
+    if is_dot(strokes[box], min(strokes.shape)):
         raise BlankImageError("the picture is blank but for a dot")
+    if ink.clean:
+        return ink, ink.on(strokes[box], box), box, 0, 0
     # In a photograph the threshold lies within the soft edge of a stroke, which belongs to it.
-    return ink, strokes if ink.clean else dilated(strokes, 2), 0, 0
+    box = _grown(box, _SOFT_EDGE)
+    digit = ink.on(dilated(strokes[box], _SOFT_EDGE), box)
+    inked = _ink_box(digit)
+    return ink, digit[inked], _within(inked, box), 0, 0
 
 
-def _ink_box(ink: NDArray) -> tuple[slice, slice]:
+def _grown(box: Box, by: int) -> Box:
+    """A box with some more pixels on each side; slices may end beyond the picture."""
+    rows, columns = (slice(max(0, side.start - by), side.stop + by) for side in box)
+    return rows, columns
+
+
+def _within(inner: Box, outer: Box) -> Box:
+    """In a picture's own pixels a box that counts from where another begins."""
+    rows, columns = (
+        slice(outside.start + inside.start, outside.start + inside.stop)
+        for inside, outside in zip(inner, outer, strict=True)
+    )
+    return rows, columns
+
+
+def _ink_box(ink: Plane) -> Box:
     """The rows and columns from the first to the last that have ink."""
     inked = ink > 0
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
