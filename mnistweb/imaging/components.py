@@ -59,6 +59,13 @@ class Components:
         columns = slice(self.lefts[index], self.rights[index])
         return self.mask_of(np.arange(len(self)) == index)[rows, columns]
 
+    def reach(self, other: Mask) -> NDArray[np.bool_]:
+        """Which components have a pixel that is set in another (H, W) mask too."""
+        rows, columns = np.divmod((self.starts + self.ends) // 2, self.mask.shape[1] + 1)
+        found = np.zeros(len(self), bool)
+        found[self.numbers[other[rows, columns]]] = True  # the middles of the runs tell all most often
+        return found if found.all() else self.areas_within(other) > 0
+
     def areas_within(self, other: Mask) -> NDArray[np.int64]:
         """How many pixels of each component are set in another (H, W) mask too."""
         starts, ends = _runs(self.mask & other)
@@ -116,7 +123,7 @@ def _runs(mask: Mask) -> tuple[Places, Places]:
     height, width = mask.shape
     laid = np.zeros(1 + height * (width + 1), bool)
     laid[1:].reshape(height, width + 1)[:, :-1] = mask
-    turns = np.flatnonzero(laid[1:] != laid[:-1])
+    (turns,) = (laid[1:] != laid[:-1]).nonzero()
     return turns[::2], turns[1::2]
 
 

@@ -27,6 +27,7 @@ _MAX_UNPACKED_TEXT = 1 << 20  # bytes; honest texts and colour profiles are far 
 _MAX_SAMPLES_HELD = 80_000_000
 _MAX_SAMPLES_PASSED = 1_200_000_000  # about two seconds
 
+_CHUNK_HEAD = struct.Struct(">I4s")  # length of the body, kind
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _JPEG_METADATA = frozenset({*range(0xE0, 0xF0), 0xFE}) - {0xE0, 0xEE}  # JFIF and Adobe tell of the colours
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -123,13 +124,12 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         left = len(data) - position - 12
         if left < 0:
             raise BrokenImageError("the PNG is cut off: it ends before its end chunk")
-        length = int.from_bytes(view[position : position + 4])
+        length, kind = _CHUNK_HEAD.unpack_from(data, position)
         if length > left:
             raise BrokenImageError(f"the PNG is cut off: a chunk claims {length} bytes, {left} are left")
         chunk = view[position : position + 12 + length]
         if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:]):
             raise BrokenImageError("the PNG is damaged: a chunk does not match its checksum")
-        kind = bytes(chunk[4:8])
         yield kind, chunk
         if kind == b"IEND":
             return

@@ -27,7 +27,7 @@ def parts_of_digit(parts: Components, strong: Mask) -> NDArray[np.bool_]:
     """
     height, width = parts.mask.shape
     extents = np.maximum(parts.rights - parts.lefts, parts.bottoms - parts.tops)
-    good = parts.areas_within(strong) > 0
+    good = parts.reach(strong)
     good &= ~_frames(parts)
     if np.count_nonzero(good) <= 1:  # there is none that another could outdo
         return good

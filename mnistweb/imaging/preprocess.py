@@ -169,11 +169,25 @@ def _on_white_paper(image: Image.Image) -> Image.Image:
         scale = WORKING_SIDE / max(image.size)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-    if image.mode in ("LA", "RGBA"):
-        paper = Image.new(image.mode[:-1], image.size, "white")
-        paper.paste(image.convert(paper.mode), mask=image.getchannel("A"))
-        return paper
-    return image
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    opacity = image.getchannel("A")
+    drawn = _grey_of_rgba(image) if image.mode == "RGBA" else None
+    if drawn is None:
+        drawn = image.convert(image.mode[:-1])
+    if np.asarray(opacity).min() == 255:
+        return drawn
+    paper = Image.new(drawn.mode, image.size, "white")
+    paper.paste(drawn, mask=opacity)
+    return paper
+
+
+def _grey_of_rgba(image: Image.Image) -> Image.Image | None:
+    """What is painted on a canvas, in the one grey that it is, or None if there is a colour in it."""
+    pixels = np.asarray(image).view("<u4")[:, :, 0]  # red is the lowest byte, opacity the highest
+    red = pixels.astype(np.uint8)
+    grey = (pixels & np.uint32(0xFFFFFF) == red * np.uint32(0x010101)).all()
+    return Image.fromarray(red) if grey else None
 
 
 def _as_image(image: Image.Image | NDArray) -> Image.Image:
