@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnistweb.imaging.errors import BlankImageError, ImageTooSmallError
-from mnistweb.imaging.filters import Plane, box_mean, closing, dilated, resized
+from mnistweb.imaging.filters import Plane, box_mean, closing, dilated, median, resized
 
 _COARSE_SIDE = 100  # pixels of the longer side when colours and polarity are judged
 _PAPER_SIDE = 200  # pixels of the longer side when the paper's brightness is: shadows have edges
@@ -132,7 +132,7 @@ def _paper_tone(grey: Grey) -> np.float32:
     border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
     if border.min() == border.max():  # as in most drawings; finding a median takes longer
         return _tones_of(border[:1])[0]
-    return np.float32(np.median(_tones_of(border)))
+    return np.float32(median(_tones_of(border)))
 
 
 def _tones_of(grey: Grey) -> Plane:
@@ -165,11 +165,12 @@ def _photographed_ink(grey: Plane) -> Ink:
     smooth = box_mean(raw, 1)
     # What a mean over nine pixels takes away is mostly noise, of which about half stays; 1.5 median absolute
     # deviations are about one standard deviation.
-    noise = 0.5 * 1.5 * float(np.median(np.abs(raw - smooth)))
+    noise = 0.5 * 1.5 * float(median(np.abs(raw - smooth)))
     darkening = smooth if max(grey.shape) >= 100 else raw
 
-    strongest = float(np.percentile(darkening, 99.7))
-    full = float(np.median(darkening[darkening >= 0.5 * strongest]))
+    # NumPy finds a percentile in half the time in what is sorted.
+    strongest = float(np.percentile(np.sort(darkening, axis=None), 99.7))
+    full = float(median(darkening[darkening >= 0.5 * strongest]))
     if full < max(_LEAST_CONTRAST, 3.5 * noise):
         raise BlankImageError("the picture is blank: nothing on it stands out from its background")
     floor = max(0.2 * full, 2.5 * noise)
@@ -195,9 +196,9 @@ def _ink_is_dark(coarse: Plane) -> bool:
     basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
     values = coarse.ravel().astype(float)
     border = np.concatenate((coarse[0], coarse[-1], coarse[:, 0], coarse[:, -1]))
-    rest = values - np.median(border)
+    rest = values - median(border)
     for _ in range(8):
-        scale = max(1.5 * np.median(np.abs(rest)), 0.01)
+        scale = max(1.5 * median(np.abs(rest)), 0.01)
         weights = 1 / (1 + (rest / scale) ** 2) ** 2
         weighted = basis * weights[:, None]
         surface = np.linalg.lstsq(weighted.T @ basis, weighted.T @ values, rcond=None)[0]
@@ -217,4 +218,4 @@ def _paper_brightness(lit: Plane) -> Plane:
     # Noise lifts a greatest value above the mean; the places that are surely paper tell by how much.
     ratio = smooth / np.maximum(filled, 0.01)
     surely = ratio[ratio > 0.85]
-    return filled * np.float32(np.median(surely) if len(surely) else 1)
+    return filled * np.float32(median(surely) if len(surely) else 1)
