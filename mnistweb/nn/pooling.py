@@ -11,7 +11,8 @@ import numpy as np
 from mnistweb.nn.activations import ReLU
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Layer, Shape
-from mnistweb.nn.windows import window_counts
+from mnistweb.nn.memory import scratch
+from mnistweb.nn.windows import few_at_once, parts, window_counts
 
 
 class _WindowPool(Layer):
@@ -50,14 +51,17 @@ class MaxPool2D(_WindowPool):
     """
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
-        corners = list(self._corners(inputs))
-        shape = corners[0].shape
-        outputs = self.reuse("outputs", shape, inputs.dtype) if training else np.empty(shape, inputs.dtype)
-        np.maximum(corners[0], corners[-1], out=outputs)
-        for corner in corners[1:-1]:
-            np.maximum(outputs, corner, out=outputs)
-        if training:
-            self.cache.update(input_shape=inputs.shape, winners=self._winners(inputs, outputs))
+        shape = (len(inputs), *self.output_shape(inputs.shape[1:]))
+        if not training:
+            outputs = np.empty(shape, inputs.dtype)
+            self._largest(inputs, outputs)
+            return outputs
+        outputs = self.reuse("outputs", shape, inputs.dtype)
+        winners = self.reuse("winners", (self.pool_size**2, *shape), bool)
+        for part in _few_pictures(inputs):
+            self._largest(inputs[part], outputs[part])
+            self._find_winners(inputs[part], outputs[part], winners[:, part])
+        self.cache.update(input_shape=inputs.shape, winners=winners)
         return outputs
 
     def backward(self, grad_output: Array) -> Array | None:
@@ -67,11 +71,12 @@ class MaxPool2D(_WindowPool):
         if overlapping or not self._covers(input_shape):
             # The array is used again, and the layer before may have written into all of it.
             grad_inputs[...] = 0
-        for wins, grads in zip(winners, self._corners(grad_inputs), strict=True):
-            if overlapping:
-                grads += grad_output * wins
-            else:  # each pixel lies in one window at most
-                np.multiply(grad_output, wins, out=grads)
+        for part in _few_pictures(grad_inputs):
+            for wins, grads in zip(winners[:, part], self._corners(grad_inputs[part]), strict=True):
+                if overlapping:
+                    grads += grad_output[part] * wins
+                else:  # each pixel lies in one window at most
+                    np.multiply(grad_output[part], wins, out=grads)
         return grad_inputs
 
     def _covers(self, shape: Shape) -> bool:
@@ -80,16 +85,21 @@ class MaxPool2D(_WindowPool):
             (side - self.pool_size) % self.stride == 0 for side in shape[1:3]
         )
 
-    def _winners(self, inputs: Array, outputs: Array) -> Array:
+    def _largest(self, pictures: Array, outputs: Array) -> None:
+        """Fill ``outputs`` with the maximum of each window."""
+        corners = list(self._corners(pictures))
+        np.maximum(corners[0], corners[-1], out=outputs)
+        for corner in corners[1:-1]:
+            np.maximum(outputs, corner, out=outputs)
+
+    def _find_winners(self, inputs: Array, outputs: Array, winners: Array) -> None:
         """For each place in a window, which windows meet their maximum there first; (k * k, N, h, w, C)."""
-        winners = self.reuse("winners", (self.pool_size**2, *outputs.shape), bool)
-        undecided = self.reuse("undecided", outputs.shape, bool)
+        undecided = scratch("undecided", outputs.shape, bool)
         undecided[...] = True
         for values, wins in zip(self._corners(inputs), winners, strict=True):
             np.equal(values, outputs, out=wins)
             wins &= undecided
             undecided ^= wins
-        return winners
 
 
 class AveragePool2D(_WindowPool):
@@ -145,6 +155,11 @@ def pooled_first(layers: Sequence[Layer]) -> list[Layer]:
         if isinstance(before, ReLU) and isinstance(layer, MaxPool2D):
             ordered[index : index + 2] = layer, before
     return ordered
+
+
+def _few_pictures(pictures: Array) -> Iterator[slice]:
+    """Slices of so many pictures that they are still in the processor core's own cache at the second look."""
+    return parts(len(pictures), few_at_once(len(pictures), pictures[:1].nbytes))
 
 
 def _check_picture(layer: Layer, input_shape: Shape) -> None:

@@ -173,3 +173,17 @@ def test_pooling_before_relu_changes_no_bit():
         _, grad_logits = softmax_cross_entropy(each.forward(inputs, training=True), labels)
         each.backward(grad_logits)
     np.testing.assert_array_equal(model.flat_grads, swapped.flat_grads)
+
+
+@pytest.mark.parametrize(("pool_size", "stride"), [(2, 2), (3, 1)])
+def test_pictures_taken_a_few_at_a_time_give_the_same_bits(pool_size, stride, monkeypatch):
+    pictures = np.random.default_rng(3).standard_normal((7, 6, 6, 2), dtype=np.float32)
+
+    def results():
+        layer = MaxPool2D(pool_size, stride)
+        outputs = layer.forward(pictures, training=True).copy()
+        return outputs.tobytes(), layer.backward(outputs).tobytes()
+
+    at_once = results()
+    monkeypatch.setattr("mnistweb.nn.windows._CHUNK_BYTES", 3 * pictures[0].nbytes)  # three, three and one
+    assert results() == at_once
