@@ -24,23 +24,29 @@ def _without_lines_across(mask: Mask) -> Mask:
     # Most drawings leave their edges free, which is seen at a glance.
     if not mask[:, :ends].any() or not mask[:, -ends:].any() or mask.any(axis=0).mean() < _COVER:
         return mask
-    ys, xs = np.nonzero(mask)
-    everywhere, at_left, at_right = slice(None), xs < ends, xs >= width - ends
-    reach = int(np.ceil(width * np.abs(_SLOPES).max())) + 1
+    xs, ys = np.nonzero(mask.T)  # from left to right, so the pixels near an end are a slice
+    at_left, at_right = slice(np.searchsorted(xs, ends)), slice(np.searchsorted(xs, width - ends), None)
+    from_middle, heights = xs - width / 2, ys.astype(float)
     columns = np.arange(width)
+    reach = int(np.ceil(width * np.abs(_SLOPES).max())) + 1
     lines = np.zeros_like(mask)
     for slope in _SLOPES:
-        # The row at which the line of this slope through each pixel meets the middle column.
-        rows = np.round(ys - slope * (xs - width / 2)).astype(int) + reach
-        places = height + 2 * reach
-        cover, left, right = (
-            np.bincount(rows[chosen], minlength=places) for chosen in (everywhere, at_left, at_right)
+
+        def cover(pixels: slice, slope: float = slope) -> NDArray[np.int64]:
+            # The row at which the line of this slope through each pixel meets the middle column.
+            rows = np.rint(heights[pixels] - slope * from_middle[pixels]).astype(int) + reach
+            return np.bincount(rows, minlength=height + 2 * reach)
+
+        runs_through = np.minimum(cover(at_left), cover(at_right)) >= _COVER * ends
+        if not runs_through.any():  # as at most slopes
+            continue
+        runs_through &= cover(slice(None)) >= _COVER * width
+        # One row for each line, with the line's own row in each column: (L, W)
+        line = np.rint(np.flatnonzero(runs_through)[:, None] - reach + slope * (columns - width / 2)).astype(
+            int
         )
-        runs_through = (cover >= _COVER * width) & (np.minimum(left, right) >= _COVER * ends)
-        for row in np.flatnonzero(runs_through):
-            line = np.round(row - reach + slope * (columns - width / 2)).astype(int)
-            inside = (line >= 0) & (line < height)
-            lines[line[inside], columns[inside]] = True
+        inside = (line >= 0) & (line < height)
+        lines[line[inside], np.broadcast_to(columns, line.shape)[inside]] = True
     return mask & ~_thin_runs_on(lines, mask) if lines.any() else mask
 
 

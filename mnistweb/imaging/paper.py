@@ -197,10 +197,11 @@ def _ink_is_dark(coarse: Plane) -> bool:
     values = coarse.ravel().astype(float)
     border = np.concatenate((coarse[0], coarse[-1], coarse[:, 0], coarse[:, -1]))
     rest = values - median(border)
+    weighted = np.empty_like(basis)
     for _ in range(8):
         scale = max(1.5 * median(np.abs(rest)), 0.01)
         weights = 1 / (1 + (rest / scale) ** 2) ** 2
-        weighted = basis * weights[:, None]
+        np.multiply(basis, weights[:, None], out=weighted)
         surface = np.linalg.lstsq(weighted.T @ basis, weighted.T @ values, rcond=None)[0]
         rest = values - basis @ surface
     slope_y, slope_x = np.gradient(coarse)
