@@ -13,12 +13,16 @@ the rest is read. Whatever else arrives, right or wrong, is left to gunicorn's p
 from __future__ import annotations
 
 import io
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.http.wsgi import base_environ
 
 from mnistweb.imaging.containers import PNG_SIGNATURE
 from mnistweb.web.incoming import pixel_count
@@ -49,7 +53,32 @@ _COMMON = {
     "wsgi.multithread": True,
 }
 
+# Settings that make gunicorn do more with a request than is done here.
+_MORE_THAN_QUICK = (
+    "accesslog", "statsd_host", "logconfig", "logconfig_dict", "logconfig_json", "syslog", "pre_request",
+    "post_request", "certfile", "proxy_protocol",
+)  # fmt: skip
+
 Environ = dict[str, Any]
+
+
+def server_environ(configuration: Config) -> Environ | None:
+    """What WSGI is told of the server; None when gunicorn is told to do more than answering."""
+    settings = configuration.settings
+    more = [name for name in _MORE_THAN_QUICK if settings[name].get() != settings[name].default]
+    if more or "SCRIPT_NAME" in os.environ:
+        return None
+    return dict(base_environ(configuration))
+
+
+def both_ends(client: tuple[Any, ...], server: tuple[Any, ...]) -> Environ:
+    """What WSGI is told of a connection, by the addresses of its ends."""
+    return {
+        "REMOTE_ADDR": client[0],
+        "REMOTE_PORT": str(client[1]),
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1]),
+    }
 
 
 def quick_environ(data: bytes) -> Environ | None:

@@ -11,7 +11,6 @@ And nobody waits for a client to close its connection (`mnistweb/web/lingering.p
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
 import time
@@ -22,7 +21,6 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
-from gunicorn.http.wsgi import base_environ
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
@@ -30,18 +28,14 @@ from mnistweb.web import streams
 from mnistweb.web.lingering import Lingering
 from mnistweb.web.load import turn_away
 from mnistweb.web.one_send import OneSend, make_room
-from mnistweb.web.quick import MOST_BYTES, quick_answer, quick_environ
+from mnistweb.web.quick import MOST_BYTES, Environ, both_ends, quick_answer, quick_environ, server_environ
 from mnistweb.web.unreadable import answer_to_unreadable, is_unreadable
 
 _THREADS_FOR_THE_REST = 2
 # Who has connections already lets another worker go first. Else the one that wakes first takes all that knock
 # at once, keeps them while they are kept alive, and the machine's other processors stand idle.
 _COURTESY_SECONDS = 0.0005
-# Settings that make gunicorn do more with a request than `mnistweb/web/quick.py` knows of.
-_MORE_THAN_QUICK = (
-    "accesslog", "statsd_host", "logconfig", "logconfig_dict", "logconfig_json", "syslog", "pre_request",
-    "post_request", "certfile", "proxy_protocol",
-)  # fmt: skip
+_LONGEST_KEPT_SECONDS = 0.005  # an answer, for others to leave with it
 _MOST_AT_ONCE = 32  # connections, between two looks at those that are there already
 
 
@@ -50,24 +44,22 @@ class PatientWorker(ThreadWorker):
 
     request_timeout_seconds = 10.0
     max_requests_in_flight = 64
-    _has_quick = False  # whether requests may be answered past gunicorn's own way
+    _environ: Environ | None = None  # of all quick requests; without it there are none
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._since: dict[TConn, float] = {}  # connections with a thread, or waiting for one, and since when
         self._taken: set[TConn] = set()  # those of them whose request is not turned away
+        self._answers: list[tuple[_Connection, bytes, bool]] = []  # quick ones that are to be sent
+        self._kept_since = 0.0  # the first of them
 
     def init_process(self) -> None:
         """The worker's process has begun."""
         # Those who are turned away, and health checks meanwhile, don't wait behind those who are not.
         self._for_the_rest = ThreadPoolExecutor(_THREADS_FOR_THE_REST)
-        settings = self.cfg.settings
-        self._has_quick = "SCRIPT_NAME" not in os.environ and all(
-            settings[name].get() == settings[name].default for name in _MORE_THAN_QUICK
-        )
-        self._environ = base_environ(self.cfg)
+        self._environ = server_environ(self.cfg)
         # gunicorn looks up its settings some twenty times a request, and here they change no more.
-        self.cfg.__dict__.update((name, setting.get()) for name, setting in settings.items())
+        self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
         super().init_process()
 
     def run(self) -> None:
@@ -90,8 +82,8 @@ class PatientWorker(ThreadWorker):
             self.nr_conns += 1
             connection = _Connection(self.cfg, client, address, listener.getsockname())
             connection.lingering = self._lingering
-            if self._has_quick and isinstance(address, tuple):  # a socket that is a file gives no address
-                connection.environ = _both_ends(connection)
+            if self._environ is not None and isinstance(address, tuple):  # else the socket is a file
+                connection.environ = self._environ | both_ends(address, connection.server)
             connection.timeout = time.monotonic() + self.cfg.keepalive
             self.pending_conns.append(connection)
             self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, connection))
@@ -166,21 +158,43 @@ class PatientWorker(ThreadWorker):
         waiting.remove(conn)
         stays_open = self._count_request() and len(self.keepalived_conns) < self.max_keepalived
         try:
-            answer = quick_answer(self.wsgi, self._environ | conn.environ | asked, stays_open=stays_open)
-            unsent = answer[_send_now(conn.sock, answer) :]
-        except Exception as error:  # the client has gone, or the application failed as it never should
-            if not isinstance(error, OSError):
-                self.handle_error(None, conn.sock, conn.client, error)
-            unsent, stays_open = b"", False
-        if unsent or not stays_open:
-            self.poller.unregister(conn.sock)
-            # The rest waits until there is room for it, in a thread that may wait.
-            self._work_on(conn, self.tpool, self._send_rest, conn, unsent, stays_open)
-            return True
-        conn.set_timeout()
-        self.keepalived_conns.append(conn)
-        self.poller.modify(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
+            answer = quick_answer(self.wsgi, conn.environ | asked, stays_open=stays_open)
+        except Exception as error:  # as the application never should
+            self.handle_error(None, conn.sock, conn.client, error)
+            answer, stays_open = b"", False
+        if not self._answers:
+            self._kept_since = time.monotonic()
+        self._answers.append((conn, answer, stays_open))
+        if time.monotonic() - self._kept_since > _LONGEST_KEPT_SECONDS:
+            self._send_answers()
         return True
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """One round: wait until something arrives, and do what there is to do.
+
+        Quick answers leave together at its end. Each wakes its client, or the proxy, which on a busy machine
+        takes the processor from the worker: that happens once in a round and not once an answer.
+        """
+        try:
+            super().wait_for_and_dispatch_events(timeout)
+        finally:
+            self._send_answers()
+
+    def _send_answers(self) -> None:
+        for conn, answer, stays_open in self._answers:
+            try:
+                unsent = answer[_send_now(conn.sock, answer) :]
+            except OSError:  # the client has gone
+                unsent, stays_open = b"", False
+            if unsent or not stays_open:
+                self.poller.unregister(conn.sock)
+                # The rest waits until there is room for it, in a thread that may wait.
+                self._work_on(conn, self.tpool, self._send_rest, conn, unsent, stays_open)
+            else:
+                conn.set_timeout()
+                self.keepalived_conns.append(conn)
+                self.poller.modify(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
+        self._answers.clear()
 
     def _count_request(self) -> bool:
         """As gunicorn counts them; false when the connection has to be closed after it."""
@@ -235,26 +249,17 @@ class PatientWorker(ThreadWorker):
 class _Connection(TConn):
     """A connection that lingers among others when it is closed.
 
-    environ: both its ends, as WSGI has them; None when nothing on it may be answered quickly.
+    environ: what WSGI is told of both its ends; None when nothing on it may be answered quickly.
     """
 
     lingering: Lingering
-    environ: dict[str, str] | None = None
+    environ: Environ | None = None
 
     def close(self, graceful: bool = False) -> None:
         if graceful:
             self.lingering.add(self.sock)
         else:
             super().close()
-
-
-def _both_ends(conn: TConn) -> dict[str, str]:
-    return {
-        "REMOTE_ADDR": conn.client[0],
-        "REMOTE_PORT": str(conn.client[1]),
-        "SERVER_NAME": conn.server[0],
-        "SERVER_PORT": str(conn.server[1]),
-    }
 
 
 def _send_now(connection: socket.socket, data: bytes) -> int:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,21 @@ def read_answer(connection: socket.socket, *, without_body: bool = False) -> Ans
         if length is not None and len(body) < int(length):
             raise ConnectionError("the answer was cut off")
         return Answer(status, headers, body)
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> bool:
+    """Wait until it is so; false when it is not in time. Limits are wide, for machines that are busy."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def sockets_of(process: int) -> int:
+    """How many sockets a process has open."""
+    return sum(each.readlink().name.startswith("socket:") for each in Path(f"/proc/{process}/fd").iterdir())
 
 
 def free_port() -> int:

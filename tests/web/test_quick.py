@@ -8,7 +8,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import socket
+import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,9 +25,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from mnistweb.web.quick import quick_environ
+from mnistweb.web.quick import quick_environ, server_environ
 from tests.fuzz import http_pieces
-from tests.web.live import Answer, LiveServer, read_answer
+from tests.web.live import Answer, LiveServer, free_port, read_answer, sockets_of, until
 
 NUMBERS = json.dumps({"pixels": [0, 1] * 392}).encode()
 
@@ -210,3 +214,63 @@ def test_a_client_that_takes_no_answers_holds_nobody_else_up(tmp_path: Path, wei
                 greedy.sendall(request())
                 time.sleep(0.004)
         assert server.send(request(), timeout=5).status == 200
+
+
+def test_clients_that_are_gone_before_their_answer_leave_nothing_behind(server: LiveServer) -> None:
+    [worker] = server.workers()
+    before = sockets_of(worker)
+    for _ in range(50):
+        with server.connect() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(request())
+    assert server.send(request()).status == 200
+    assert until(lambda: sockets_of(worker) <= before, seconds=20)
+
+
+@pytest.mark.parametrize("setting", [{"accesslog": "-"}, {"pre_request": lambda worker, request: None}])
+def test_a_server_that_is_told_to_do_more_has_nothing_quick(setting: dict[str, Any]) -> None:
+    told = Config()
+    assert server_environ(told) is not None
+    for name, value in setting.items():
+        told.set(name, value)
+    assert server_environ(told) is None
+
+
+FAILING_SERVER = """
+import sys
+from pathlib import Path
+
+from mnistweb.config import load_settings
+from mnistweb.web.server import Server, server_settings
+
+def application(environ, start_response):
+    raise ValueError("as no application should")
+
+settings = load_settings(Path(sys.argv[1]), {"PORT": int(sys.argv[2]), "WORKERS": 1})
+Server(lambda: application, server_settings(settings)).run()
+"""
+
+
+def test_an_application_that_fails_is_answered_with_500_and_the_worker_goes_on(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-c", FAILING_SERVER, str(tmp_path), str(port)]
+    environment = os.environ | {"MNISTWEB_INSTANCE": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert until(lambda: can_connect(port), seconds=20)
+            for _ in range(3):
+                with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                    connection.sendall(request())
+                    assert connection.recv(100).startswith(b"HTTP/1.1 500 ")
+        finally:
+            server.terminate()
+            _, log = server.communicate(timeout=30)
+    assert log.count("as no application should") == 3
+
+
+def can_connect(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

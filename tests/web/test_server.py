@@ -18,7 +18,6 @@ import threading
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ from mnistweb.web.worker import PatientWorker
 from mnistweb.weights import write_model
 from tests.inference.conftest import saved
 from tests.web.conftest import as_base64
-from tests.web.live import Answer, LiveServer, free_port, read_answer
+from tests.web.live import Answer, LiveServer, free_port, read_answer, sockets_of, until
 
 
 class Load:
@@ -71,16 +70,6 @@ class Load:
                 if answer.headers.get("connection") == "close":
                     open_now.close()
                     connection = None
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> bool:
-    """Wait for it. The limits in this file are wide, for machines that are busy with other things."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.fixture
@@ -217,11 +206,6 @@ def test_a_worker_takes_all_that_knock_before_it_looks_at_those_it_has() -> None
         assert len(worker.pending_conns) == worker.nr_conns == 10, "no more than a worker may have"
         for each in worker.pending_conns:
             each.close()
-
-
-def sockets_of(process: int) -> int:
-    """How many sockets a process has open."""
-    return sum(each.readlink().name.startswith("socket:") for each in Path(f"/proc/{process}/fd").iterdir())
 
 
 def test_idle_connections_take_no_thread(tmp_path: Path, weights: Path) -> None:
