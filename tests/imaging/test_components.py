@@ -37,6 +37,32 @@ def test_components_are_those_of_a_flood_fill(mask):
     assert len(pairs) == len(set(labels.ravel().tolist()))  # a renumbering, one to one
 
 
+@settings(deadline=None)
+@given(arrays(bool, st.tuples(st.just(2), st.integers(1, 12), st.integers(1, 12))), st.randoms())
+def test_what_is_counted_along_runs_is_what_labels_count(masks, random):
+    mask, other = masks
+    parts = connected_components(mask)
+    labels = parts.labels
+    assert np.array_equal(labels > 0, mask)
+
+    def counted(labels: np.ndarray) -> list[int]:
+        return np.bincount(labels, minlength=len(parts) + 1)[1:].tolist()
+
+    assert parts.areas.tolist() == counted(labels[mask])
+    assert parts.areas_within(other).tolist() == counted(labels[other])
+    assert parts.reach(other).tolist() == [count > 0 for count in counted(labels[other])]
+    edge = np.concatenate((labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]))
+    assert parts.edge_contact().tolist() == counted(edge)
+
+    chosen = np.array([random.random() < 0.5 for _ in range(len(parts))], bool)
+    mask_of_chosen = np.isin(labels, 1 + np.flatnonzero(chosen))
+    assert np.array_equal(parts.mask_of(chosen), mask_of_chosen)
+    if chosen.any():
+        rows, columns = np.nonzero(mask_of_chosen)
+        box = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
+        assert parts.bounds(chosen) == box
+
+
 def test_areas_and_boxes_by_hand():
     mask = np.array([[1, 1, 0, 0, 0], [0, 0, 1, 0, 1], [0, 0, 0, 0, 1]], bool)
     parts = connected_components(mask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mnistweb.imaging.filters import box_mean, closing, dilated, resized
+from mnistweb.imaging.filters import box_mean, closing, dilated, median, resized
 
 RNG = np.random.default_rng(3)
 VALUES = RNG.random((13, 9), dtype=np.float32)
@@ -51,3 +51,12 @@ def test_dilated_grows_by_its_radius():
 def test_resized_averages_when_it_shrinks():
     halved = resized(np.arange(16, dtype=np.float32).reshape(4, 4), (2, 2))
     assert halved.tolist() == [[2.5, 4.5], [10.5, 12.5]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 11])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_median_is_that_of_numpy_to_the_last_bit(size, kind):
+    for seed in range(20):
+        values = np.random.default_rng(seed).random(size).astype(kind)
+        assert median(values) == np.median(values)
+        assert median(values).dtype == kind

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from mnistweb.imaging.errors import BlankImageError
-from mnistweb.imaging.paper import find_ink, grey_of
+from mnistweb.imaging.paper import Ink, find_ink, grey_of
 from tests.imaging.pictures import drawn_eight, drawn_seven
 
 SEVEN = drawn_seven(200, 14)
@@ -30,6 +33,48 @@ def test_light_ink_on_a_dark_ground_gives_the_same_amounts():
     ink = find_ink(0.2 + 0.5 * INK)
     assert not ink.dark
     assert np.allclose(ink.amount, INK, atol=1e-5)
+
+
+@settings(deadline=None)
+@given(
+    arrays(np.uint8, (12, 10), elements=st.integers(0, 255), fill=st.nothing()),
+    st.floats(0.2, 1),
+    st.integers(0, 255),
+    st.sampled_from([0, 1]),
+)
+def test_levels_of_grey_give_the_same_ink_as_the_brightness_of_each_pixel(levels, share, paper, margin):
+    plain = np.arange(levels.size).reshape(levels.shape) % 100 < 100 * share
+    levels[plain] = paper
+    if margin:  # of one grey, as paper has around a drawing
+        levels[0] = levels[-1] = levels[:, 0] = levels[:, -1] = paper
+    try:
+        expected = find_ink(levels / np.float32(255))
+    except BlankImageError:
+        with pytest.raises(BlankImageError):
+            find_ink(levels)
+        return
+    ink = find_ink(levels)
+    assert (ink.dark, ink.clean, ink.threshold) == (expected.dark, expected.clean, expected.threshold)
+    assert np.array_equal(ink.amount, expected.amount)
+    for amount in (0.03, 0.5, 1.0):
+        assert np.array_equal(ink.above(amount), expected.amount > amount)
+
+
+def test_what_lies_on_strokes_sums_up_as_if_cropped_from_the_whole_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    levels = rng.integers(0, 256, (90, 70), np.uint8)
+    amounts = rng.random(256, np.float32)
+    ink = Ink(amounts, levels, threshold=0.03, dark=True, clean=True, evened=levels)
+    strokes = rng.random(levels.shape) < 0.7
+    for rows, columns in (
+        (slice(3, 80), slice(5, 60)),
+        (slice(3, 80), slice(0, 70)),
+        (slice(4, 5), slice(2, 50)),
+    ):
+        cropped = (ink.amount * strokes)[rows, columns]
+        on = ink.on(strokes[rows, columns], (rows, columns))
+        assert np.array_equal(on, cropped)
+        assert on.sum() == cropped.sum()
 
 
 @pytest.mark.parametrize("dark", [True, False])

@@ -110,6 +110,22 @@ def test_a_see_through_background_gives_the_same_digit():
         assert difference(decode_image(png(picture))) < 0.001
 
 
+@pytest.mark.parametrize("opacity", [255, 254, 200])
+def test_a_canvas_in_grey_gives_what_its_pasting_on_paper_in_colour_gives(opacity):
+    opaque = Image.fromarray(SEVEN).convert("RGBA")
+    opaque.putalpha(opacity)
+    paper = Image.new("RGB", opaque.size, "white")
+    paper.paste(opaque.convert("RGB"), mask=opaque.getchannel("A"))
+    assert np.array_equal(preprocess(opaque).pixels, preprocess(paper).pixels)
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_a_canvas_with_one_colour_is_not_taken_for_grey(channel):
+    pixels = np.asarray(Image.fromarray(np.full_like(SEVEN, 200)).convert("RGBA")).copy()
+    pixels[:, :, channel] = SEVEN  # in grey but for the ink
+    assert difference(Image.fromarray(pixels)) < 0.005
+
+
 def test_every_mode_of_pillow_gives_the_same_digit():
     for mode in ("L", "RGB", "RGBA", "LA", "P", "CMYK", "YCbCr", "HSV", "LAB", "RGBX", "F"):
         assert difference(in_mode(mode)) < 0.005, mode
