@@ -60,19 +60,15 @@ def test_levels_of_grey_give_the_same_ink_as_the_brightness_of_each_pixel(levels
         assert np.array_equal(ink.above(amount), expected.amount > amount)
 
 
-def test_what_lies_on_strokes_sums_up_as_if_cropped_from_the_whole_to_the_last_bit():
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize("seed", range(10))
+def test_what_lies_on_strokes_sums_up_as_if_cropped_from_the_whole_to_the_last_bit(seed):
+    rng = np.random.default_rng(seed)
     levels = rng.integers(0, 256, (90, 70), np.uint8)
-    amounts = rng.random(256, np.float32)
-    ink = Ink(amounts, levels, threshold=0.03, dark=True, clean=True, evened=levels)
+    ink = Ink(rng.random(256, np.float32), levels, threshold=0.03, dark=True, clean=True, evened=levels)
     strokes = rng.random(levels.shape) < 0.7
-    for rows, columns in (
-        (slice(3, 80), slice(5, 60)),
-        (slice(3, 80), slice(0, 70)),
-        (slice(4, 5), slice(2, 50)),
-    ):
-        cropped = (ink.amount * strokes)[rows, columns]
-        on = ink.on(strokes[rows, columns], (rows, columns))
+    for box in ((slice(3, 80), slice(5, 60)), (slice(3, 80), slice(0, 70)), (slice(4, 5), slice(2, 50))):
+        cropped = (ink.amount * strokes)[box]
+        on = ink.on(strokes[box], box)
         assert np.array_equal(on, cropped)
         assert on.sum() == cropped.sum()
 
