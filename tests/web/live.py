@@ -165,7 +165,11 @@ def until(condition: Callable[[], bool], seconds: float = 60) -> bool:
 
 def sockets_of(process: int) -> int:
     """How many sockets a process has open."""
-    return sum(each.readlink().name.startswith("socket:") for each in Path(f"/proc/{process}/fd").iterdir())
+    count = 0
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            count += each.readlink().name.startswith("socket:")
+    return count
 
 
 def free_port() -> int:
