@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import secrets
 from collections.abc import Iterable
@@ -40,6 +42,27 @@ SECURITY_HEADERS = (
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
+class _Ids:
+    """Ids of 16 hexadecimal digits that no two requests share: half of each is this process's, half a count.
+
+    Asking the system for random numbers at each request would take as long as finding its view.
+    """
+
+    def __init__(self) -> None:
+        self.renew()
+        os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """Begin anew, for a process that was forked from one that has these ids as well."""
+        self._process, self._count = secrets.token_hex(4), itertools.count(1)
+
+    def next(self) -> str:
+        return f"{self._process}{next(self._count) % 2**32:08x}"
+
+
+_new_ids = _Ids()
+
+
 def register_headers(app: Flask) -> None:
     """Give each request an id and each answer its headers."""
     app.before_request(_take_request_id)
@@ -49,8 +72,8 @@ def register_headers(app: Flask) -> None:
 
 def _take_request_id() -> None:
     """The id that a proxy in front gave, so that its log and ours go together; else a new one."""
-    given = request.environ.get("HTTP_X_REQUEST_ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    given = request.environ.get("HTTP_X_REQUEST_ID")
+    g.request_id = given if given and _REQUEST_ID.fullmatch(given) else _new_ids.next()
 
 
 def _add_headers(response: Response) -> Response:

@@ -322,3 +322,11 @@ def _answers(port: int) -> bool:
             return json.load(response)["model_loaded"] is True
     except OSError:
         return False
+
+
+def test_workers_give_ids_of_their_own(tmp_path: Path, weights: Path) -> None:
+    """They are forked from one process; the guard is os.register_at_fork in mnistweb/web/headers.py."""
+    with LiveServer(weights, tmp_path / "instance", {"WORKERS": 2}) as server:
+        ids = [server.request("GET", "/health-check").headers["x-request-id"] for _ in range(60)]
+    assert len(set(ids)) == 60
+    assert len({each[:8] for each in ids}) == 2, "both answered"
