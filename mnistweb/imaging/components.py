@@ -134,8 +134,7 @@ def _joined(starts: Places, ends: Places, pitch: int) -> NDArray[np.int64]:
     last = np.searchsorted(starts, ends + pitch, side="right")
     touching = np.maximum(last - first, 0)
     upper = np.repeat(np.arange(len(starts)), touching)
-    offsets = np.arange(len(upper)) - np.repeat(np.cumsum(touching) - touching, touching)
-    lower = np.repeat(first, touching) + offsets
+    lower = np.arange(len(upper)) + (first - np.cumsum(touching) + touching)[upper]
 
     numbers = np.arange(len(starts))
     while True:

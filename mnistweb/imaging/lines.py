@@ -29,24 +29,20 @@ def _without_lines_across(mask: Mask) -> Mask:
     from_middle, heights = xs - width / 2, ys.astype(float)
     columns = np.arange(width)
     reach = int(np.ceil(width * np.abs(_SLOPES).max())) + 1
+    places = height + 2 * reach
     lines = np.zeros_like(mask)
     for slope in _SLOPES:
-
-        def cover(pixels: slice, slope: float = slope) -> NDArray[np.int64]:
-            # The row at which the line of this slope through each pixel meets the middle column.
-            rows = np.rint(heights[pixels] - slope * from_middle[pixels]).astype(int) + reach
-            return np.bincount(rows, minlength=height + 2 * reach)
-
-        runs_through = np.minimum(cover(at_left), cover(at_right)) >= _COVER * ends
-        if not runs_through.any():  # as at most slopes
+        # The row at which the line of this slope through each pixel meets the middle column.
+        rows = np.rint(heights - slope * from_middle).astype(int) + reach
+        left, right = (np.bincount(rows[end], minlength=places) for end in (at_left, at_right))
+        runs_through = np.minimum(left, right) >= _COVER * ends
+        if not runs_through.any():
             continue
-        runs_through &= cover(slice(None)) >= _COVER * width
-        # One row for each line, with the line's own row in each column: (L, W)
-        line = np.rint(np.flatnonzero(runs_through)[:, None] - reach + slope * (columns - width / 2)).astype(
-            int
-        )
+        runs_through &= np.bincount(rows, minlength=places) >= _COVER * width
+        found = runs_through.nonzero()[0][:, None] - reach
+        line = np.rint(found + slope * (columns - width / 2)).astype(int)  # (L, W): its row in each column
         inside = (line >= 0) & (line < height)
-        lines[line[inside], np.broadcast_to(columns, line.shape)[inside]] = True
+        lines[line[inside], inside.nonzero()[1]] = True
     return mask & ~_thin_runs_on(lines, mask) if lines.any() else mask
 
 
