@@ -20,11 +20,11 @@ class ReLU(Layer):
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         if not training:
-            # For whole pictures NumPy is three times as fast with two arrays as with an array and a number.
-            return np.maximum(inputs, np.zeros(inputs.shape, inputs.dtype) if inputs.ndim > 2 else _ZERO)
+            # The same function twice: clip has the faster loop, but takes longer to begin, which shows on a row.
+            return inputs.clip(0, np.inf) if inputs.ndim > 2 else np.maximum(inputs, _ZERO)
         in_place = self.may_overwrite_inputs
         outputs = inputs if in_place else self.reuse("outputs", inputs.shape, inputs.dtype)
-        np.clip(inputs, 0, np.inf, out=outputs)  # as maximum, but NumPy has a faster loop for it
+        np.clip(inputs, 0, np.inf, out=outputs)
         self.cache["outputs"] = outputs
         return outputs
 

@@ -27,6 +27,15 @@ def test_each_element_follows_the_formula(activation, formula):
         np.testing.assert_allclose(activation().forward(inputs, training=training), wanted, rtol=1e-6)
 
 
+def test_relu_answers_pictures_as_it_answers_rows():
+    pictures = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
+    wanted = ReLU().forward(pictures.reshape(2, -1)).reshape(pictures.shape)
+    for training in (False, True):
+        outputs = ReLU().forward(pictures, training=training)
+        assert outputs.dtype == pictures.dtype
+        np.testing.assert_array_equal(outputs, wanted)
+
+
 def test_softmax_by_hand():
     wanted = [1 / (1 + 2 + 5), 2 / 8, 5 / 8]
     np.testing.assert_allclose(softmax(np.log([[1.0, 2.0, 5.0]])), [wanted])
