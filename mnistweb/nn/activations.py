@@ -20,7 +20,7 @@ class ReLU(Layer):
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         if not training:
-            # The same function twice: clip has the faster loop, but takes longer to begin, which shows on a row.
+            # Either gives the same. clip has the faster loop but takes longer to begin, which shows on a row.
             return inputs.clip(0, np.inf) if inputs.ndim > 2 else np.maximum(inputs, _ZERO)
         in_place = self.may_overwrite_inputs
         outputs = inputs if in_place else self.reuse("outputs", inputs.shape, inputs.dtype)
