@@ -59,7 +59,7 @@ def running(command: Sequence[str], port: int, path: str, body: bytes, kind: str
     """
     address = f"http://127.0.0.1:{port}"
     environment = os.environ | {"BENCHMARK_MODEL": MODEL, "OPENBLAS_NUM_THREADS": "1"}
-    # Whatever is installed is compiled. A checkout is so after its first start, unless this variable forbids it.
+    # What is installed is compiled; a checkout is after its first start, unless this variable forbids it.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     name, started = " ".join(command[:4]), time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
