@@ -70,6 +70,7 @@ class PatientWorker(ThreadWorker):
 
     def accept(self, listener: socket.socket) -> None:
         """Take the new connections, and wait for the first bytes of each without a thread."""
+        self._send_answers()  # they shall not wait for courtesy
         knocking = select.poll()
         knocking.register(listener, select.POLLIN)
         for _ in range(_MOST_AT_ONCE):
