@@ -52,7 +52,10 @@ def _by_batch_size() -> list[Curve]:
     curves = []
     for name in ("mlp-128-64", "convnet"):
         model, sizes = network(name).folded(), (1, 2, 4, 8, 16, 32, 64, 128, 256)
-        points = [(size, _median(lambda: model.forward(pictures(size))) / size * 1e6) for size in sizes]  # noqa: B023
+        points = []
+        for size in sizes:
+            inputs = pictures(size)
+            points.append((size, _median(lambda: model.forward(inputs)) / size * 1e6))  # noqa: B023
         curves.append(Curve("pictures at once", "microseconds a picture", f"{name}, answer", points))
         steps = [
             (size, _step_seconds(network(name), size) / size * 1e6) for size in (8, 16, 32, 64, 128, 256)
