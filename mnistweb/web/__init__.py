@@ -79,7 +79,7 @@ class Application(Flask):
             subdomain="",
             url_scheme=environ["wsgi.url_scheme"],
             default_method=environ["REQUEST_METHOD"],
-            path_info=_text(environ["PATH_INFO"]),
+            path_info=_text(environ.get("PATH_INFO", "/")),
             query_args=_text(environ.get("QUERY_STRING", "")),
         )
 

@@ -2,11 +2,11 @@
 
 These things are different. Connections are shared out among the workers. They take a thread only once they
 have said something, and none at all for what is quick (`mnistweb/web/quick.py`): that is read with one look
-and answered here, and its answers leave together. A client that has not sent
-its request within the time limit, however slowly it drips, is cut off. The application is told when a request
-is one too many, so that it can turn it away (`mnistweb/web/load.py`). What is no proper HTTP is answered as
-every other error (`mnistweb/web/unreadable.py`). An answer leaves in one piece (`mnistweb/web/one_send.py`).
-And nobody waits for a client to close its connection (`mnistweb/web/lingering.py`).
+and answered here, and its answers leave together. A client that has not sent its request within the time
+limit, however slowly it drips, is cut off. The application is told when a request is one too many, so that it
+can turn it away (`mnistweb/web/load.py`). What is no proper HTTP is answered as every other error
+(`mnistweb/web/unreadable.py`). An answer leaves in one piece (`mnistweb/web/one_send.py`). And nobody waits
+for a client to close its connection (`mnistweb/web/lingering.py`).
 """
 
 from __future__ import annotations
