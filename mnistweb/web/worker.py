@@ -183,7 +183,8 @@ class PatientWorker(ThreadWorker):
             self._send_answers()
 
     def _send_answers(self) -> None:
-        for conn, answer, stays_open in self._answers:
+        answers, self._answers = self._answers, []
+        for conn, answer, stays_open in answers:
             try:
                 unsent = answer[_send_now(conn.sock, answer) :]
             except OSError:  # the client has gone
@@ -196,7 +197,6 @@ class PatientWorker(ThreadWorker):
                 conn.set_timeout()
                 self.keepalived_conns.append(conn)
                 self.poller.modify(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
-        self._answers.clear()
 
     def _count_request(self) -> bool:
         """As gunicorn counts them; false when the connection has to be closed after it."""
