@@ -24,7 +24,7 @@ class ReLU(Layer):
             return inputs.clip(0, np.inf) if inputs.ndim > 2 else np.maximum(inputs, _ZERO)
         in_place = self.may_overwrite_inputs
         outputs = inputs if in_place else self.reuse("outputs", inputs.shape, inputs.dtype)
-        np.clip(inputs, 0, np.inf, out=outputs)
+        inputs.clip(0, np.inf, out=outputs)
         self.cache["outputs"] = outputs
         return outputs
 

@@ -187,7 +187,7 @@ class Dense(Layer):
     def backward(self, grad_output: Array) -> Array | None:
         inputs = self.remembered("inputs")
         np.matmul(inputs.T, grad_output, out=self.grads["weight"])
-        np.sum(grad_output, axis=0, out=self.grads["bias"])
+        grad_output.sum(axis=0, out=self.grads["bias"])
         if not self.needs_input_grad:
             return None
         weight = self.params["weight"]

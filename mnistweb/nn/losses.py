@@ -27,8 +27,10 @@ def softmax_cross_entropy(
     ConfigurationError for a smoothing outside [0, 1).
     """
     one_hot = _as_probability_rows(logits, targets, label_smoothing)
-    # log softmax, with the row's maximum taken off first so that exp cannot overflow
-    shifted = logits - logits.max(axis=1, keepdims=True)
+    # log softmax, with the row's maximum taken off first so that exp cannot overflow; NumPy finds the maxima
+    # of a few long columns much sooner than those of many short rows
+    maxima = logits.T.copy().max(axis=0)
+    shifted = logits - maxima[:, np.newaxis]
     exponentials = np.exp(shifted)
     sums = exponentials.sum(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(sums)

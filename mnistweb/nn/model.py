@@ -16,7 +16,7 @@ from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Dense, Dropout, Flatten, Layer, Shape
 from mnistweb.nn.memory import aligned_zeros
-from mnistweb.nn.normalization import BatchNorm, fold
+from mnistweb.nn.normalization import BatchNorm, fold, rectified_at_once
 from mnistweb.nn.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D, pooled_first
 
 LAYERS: dict[str, type[Layer]] = {
@@ -48,10 +48,8 @@ class Sequential:
         self.layers = list(layers)
         self.input_shape = tuple(input_shape)
         self.output_shape = self._check_shapes()
-        self._in_order = pooled_first(self.layers)
         self.move(aligned_zeros)
-        self._skip_useless_gradients()
-        self._work_in_place()
+        self.substitute(lambda layer: layer)
 
     # ---- the two passes ----
 
@@ -61,14 +59,18 @@ class Sequential:
         With ``training`` the layers keep what ``backward`` needs, and the result holds until the next
         training pass. Without it nothing is kept, so any number of threads may call this at once.
         """
-        if inputs.shape[1:] != self.input_shape:
-            wanted = ", ".join(map(str, self.input_shape))
-            raise ShapeError(f"the model expected inputs of shape (N, {wanted}), got {inputs.shape}")
+        self.check_inputs(inputs)
         if inputs.dtype != self.flat_params.dtype:
             inputs = inputs.astype(self.flat_params.dtype)
         for layer in self._in_order:
             inputs = layer.forward(inputs, training=training)
         return inputs
+
+    def check_inputs(self, inputs: Array) -> None:
+        """Raise ShapeError unless the inputs are (N, *input_shape)."""
+        if inputs.shape[1:] != self.input_shape:
+            wanted = ", ".join(map(str, self.input_shape))
+            raise ShapeError(f"the model expected inputs of shape (N, {wanted}), got {inputs.shape}")
 
     def forward_in_batches(self, inputs: Array, *, batch_size: int = 250, threads: int = 1) -> Array:
         """The same for any number of inputs, a batch at a time, so that memory does not grow with them.
@@ -185,14 +187,23 @@ class Sequential:
 
     # ---- twins ----
 
-    def replica(self) -> Self:
-        """A twin for a second training thread: shares the parameters, has its own gradients and caches."""
+    def replica(self, allocate: Callable[[Shape, Any], Array] = aligned_zeros) -> Self:
+        """A twin for a second training thread: shares the parameters, has its own gradients and caches.
+
+        Its own gradients and buffers lie in memory that ``allocate(shape, dtype)`` gives.
+        """
         twin = copy.copy(self)
         twin.layers = [layer.replica() for layer in self.layers]
-        twin._in_order = pooled_first(twin.layers)
-        twin.flat_grads, twin.grads = _flatten("grads", twin.layers, aligned_zeros)
-        twin.flat_buffers, twin.buffers = _flatten("buffers", twin.layers, aligned_zeros)
+        twin.substitute(lambda layer: layer)
+        twin.flat_grads, twin.grads = _flatten("grads", twin.layers, allocate)
+        twin.flat_buffers, twin.buffers = _flatten("buffers", twin.layers, allocate)
         return twin
+
+    def substitute(self, stand_in: Callable[[Layer], Layer]) -> None:
+        """From now on compute with ``stand_in(layer)`` for each of the layers; ``layers`` stays as it is."""
+        self._in_order = [stand_in(layer) for layer in rectified_at_once(pooled_first(self.layers))]
+        self._skip_useless_gradients()
+        self._work_in_place()
 
     def move(self, allocate: Callable[[Shape, Any], Array]) -> None:
         """Take parameters, gradients and buffers to memory that ``allocate(shape, dtype)`` gives."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from mnistweb.nn.activations import ReLU
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Layer, Shape
 from mnistweb.nn.memory import scratch
@@ -22,7 +23,7 @@ _ROWS_IN_A_LINE = 64
 # The formulas below take several passes over the data. Taken over so many numbers at a time, all but the
 # first find them in the processor core's own cache; with fewer, a second thread would more often have to wait
 # for Python's lock between them.
-_BLOCK_SIZE = 1 << 17
+_BLOCK_SIZE = 1 << 16
 
 
 class BatchNorm(Layer):
@@ -60,17 +61,17 @@ class BatchNorm(Layer):
             return outputs
         rows = inputs.reshape(-1, self.features)  # (N * H * W, features)
         lines = self._lines(inputs)
-        mean = _column_sums(rows) / len(rows)
-        variance = self._variance(lines, mean)
+        mean, variance = self._measure(lines)
         inverse_deviation = 1 / np.sqrt(variance + self.epsilon)
-        self.cache.update(rows=rows, mean=mean, inverse_deviation=inverse_deviation)
         self._remember_averages(mean, variance, len(rows))
         scale = self.params["gamma"] * inverse_deviation
         scales, shifts = _repeated(lines, scale, self.params["beta"] - mean * scale)
         outputs = self.reuse("outputs", lines.shape, lines.dtype)
         for block in _blocks(lines):
-            np.multiply(lines[block], scales, out=outputs[block])
-            outputs[block] += shifts
+            some = np.multiply(lines[block], scales, out=outputs[block])
+            some += shifts
+            self._go_on(some)
+        self.cache.update(rows=rows, mean=mean, inverse_deviation=inverse_deviation, outputs=outputs)
         return outputs.reshape(inputs.shape)
 
     def backward(self, grad_output: Array) -> Array | None:
@@ -78,13 +79,14 @@ class BatchNorm(Layer):
         lines, grad_lines = self._lines(rows), self._lines(grad_output)
         grad_beta, grad_gamma = self.grads["beta"], self.grads["gamma"]
         # normalised = (rows - mean) * inverse_deviation; grad_gamma = sum(grad * normalised)
-        grad_beta[...] = _column_sums(grad_output.reshape(rows.shape))
-        grad_gamma[...] = 0
+        grad_beta[...] = grad_gamma[...] = 0
         (means,) = _repeated(lines, mean)
         for block in _blocks(lines):
-            product = np.subtract(lines[block], means, out=_scratch_for(lines[block]))
-            product *= grad_lines[block]
-            grad_gamma += _column_sums(product.reshape(-1, self.features))
+            grad = self._go_back(grad_lines[block], block)
+            grad_beta += self._sums(grad)
+            product = np.subtract(lines[block], means, out=_scratch_for(grad))
+            product *= grad
+            grad_gamma += self._sums(product)
         grad_gamma *= inverse_deviation
         # The batch's mean and variance depend on each input too. Taking that into account removes from the
         # gradient its own mean and its part along the normalised values (Ioffe, Szegedy, section 3):
@@ -101,15 +103,39 @@ class BatchNorm(Layer):
             grad_lines[block] += correction
         return grad_lines.reshape(grad_output.shape)
 
-    def _variance(self, lines: Array, mean: Array) -> Array:
-        """The mean of squares around the mean; unlike mean(x^2) - mean(x)^2 it survives large means."""
-        (means,) = _repeated(lines, mean)
-        total = np.zeros(self.features, lines.dtype)
+    def _go_on(self, outputs: Array) -> None:
+        """Room for what comes next, where it is best done while these numbers are in the cache."""
+
+    def _go_back(self, grads: Array, block: slice) -> Array:
+        """The gradient of what ``_go_on`` did to this block of the outputs."""
+        return grads
+
+    def _measure(self, lines: Array) -> tuple[Array, Array]:
+        """Mean and (biased) variance of each feature, in one walk over the numbers.
+
+        The mean of squares minus the square of the mean is the variance around any point, but survives large
+        means only around one that is near: the mean of the first block (Chan, Golub, LeVeque, "Algorithms for
+        Computing the Sample Variance", 1983).
+        """
+        first = lines[next(_blocks(lines))]
+        point = self._sums(first) * self.features / first.size
+        (points,) = _repeated(lines, point)
+        sums, squares = np.zeros((2, self.features), lines.dtype)
         for block in _blocks(lines):
-            squares = np.subtract(lines[block], means, out=_scratch_for(lines[block]))
-            squares *= squares
-            total += _column_sums(squares.reshape(-1, self.features))
-        return total * self.features / lines.size
+            distances = np.subtract(lines[block], points, out=_scratch_for(lines[block]))
+            sums += self._sums(distances)
+            distances *= distances
+            squares += self._sums(distances)
+        count = lines.size // self.features
+        sums /= count
+        squares /= count
+        return point + sums, np.maximum(squares - sums * sums, 0)
+
+    def _sums(self, lines: Array) -> Array:
+        """The sum of each feature."""
+        rows = lines.reshape(-1, self.features)
+        # A product with a row of ones: BLAS adds many partial sums, faster and more exactly than sum(axis=0).
+        return np.ones(len(rows), rows.dtype) @ rows
 
     def _lines(self, inputs: Array) -> Array:
         """(..., features) as a matrix of long lines, each of which holds several rows; a view."""
@@ -137,6 +163,44 @@ class BatchNorm(Layer):
 
     def config(self) -> dict[str, Any]:
         return {"features": self.features, "momentum": self.momentum, "epsilon": self.epsilon}
+
+
+class BatchNormReLU(BatchNorm):
+    """A BatchNorm and the ReLU that follows it as one layer, which needs fewer walks through memory.
+
+    ReLU takes each block of numbers while it is in the cache. All arrays are those of ``norm``.
+    """
+
+    keeps_outputs = True
+
+    def __init__(self, norm: BatchNorm, relu: ReLU) -> None:
+        super().__init__(norm.features, norm.momentum, norm.epsilon)
+        self.params, self.grads, self.buffers = norm.params, norm.grads, norm.buffers
+        self._relu = relu
+
+    def forward(self, inputs: Array, *, training: bool = False) -> Array:
+        outputs = super().forward(inputs, training=training)
+        return outputs if training else self._relu.forward(outputs)
+
+    def _go_on(self, outputs: Array) -> None:
+        outputs.clip(0, np.inf, out=outputs)
+
+    def _go_back(self, grads: Array, block: slice) -> Array:
+        is_on = scratch("is_on", grads.shape, np.bool_)
+        np.greater(self.remembered("outputs")[block], 0, out=is_on)
+        grads *= is_on
+        return grads
+
+
+def rectified_at_once(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers, with one BatchNormReLU for each BatchNorm that a ReLU follows."""
+    joined: list[Layer] = []
+    for layer in layers:
+        if isinstance(layer, ReLU) and joined and type(joined[-1]) is BatchNorm:
+            joined[-1] = BatchNormReLU(joined[-1], layer)
+        else:
+            joined.append(layer)
+    return joined
 
 
 def measure_averages(layers: Sequence[Layer], batches: Sequence[Array]) -> None:
@@ -190,8 +254,3 @@ def _blocks(lines: Array) -> Iterator[slice]:
 
 def _scratch_for(block: Array) -> Array:
     return scratch("block", block.shape, block.dtype)
-
-
-def _column_sums(rows: Array) -> Array:
-    # A product with a row of ones: BLAS adds many partial sums, faster and more exactly than sum(axis=0).
-    return np.ones(len(rows), rows.dtype) @ rows

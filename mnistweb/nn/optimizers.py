@@ -8,8 +8,10 @@ In the formulas w is a parameter, g its gradient, t the number of the step from 
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.memory import aligned_copy, aligned_zeros
 
 Array = np.ndarray
+
+# A formula takes several passes. Over so many numbers at a time, all but the first find them in a near cache.
+_BLOCK_SIZE = 1 << 16
 
 
 class Optimizer:
@@ -38,19 +43,30 @@ class Optimizer:
         self.moments: dict[str, Array] = {}
         self._scratch = np.empty(0, np.float32)
 
-    def step(self, params: Array, grads: Array, learning_rate: float) -> None:
+    def step(
+        self,
+        params: Array,
+        grads: Array,
+        learning_rate: float,
+        parts: Sequence[slice] = (slice(None),),
+    ) -> None:
         """Change ``params`` in place by one step against ``grads``, which may be overwritten; both (size,).
 
-        Raises ShapeError when the vectors' lengths differ from each other or from the steps before.
+        Only these ``parts`` of the vectors are changed; someone else may change the rest. Raises ShapeError
+        when the vectors' lengths differ from each other or from the steps before.
         """
         self._prepare(params, grads)
         self.steps_taken += 1
-        if self.weight_decay:
-            decay = np.multiply(params, self.weight_decay, out=self._scratch)
-            if self.decay_mask is not None:
-                decay *= self.decay_mask
-            self.apply_decay(params, grads, learning_rate, decay)
-        self.update(params, grads, learning_rate, self._scratch, **self.moments)
+        for block in _blocks(parts, params.size):
+            moments = {name: moment[block] for name, moment in self.moments.items()}
+            some_params, some_grads = params[block], grads[block]
+            scratch = self._scratch[: some_params.size]
+            if self.weight_decay:
+                decay = np.multiply(some_params, self.weight_decay, out=scratch)
+                if self.decay_mask is not None:
+                    decay *= self.decay_mask[block]
+                self.apply_decay(some_params, some_grads, learning_rate, decay)
+            self.update(some_params, some_grads, learning_rate, scratch, **moments)
 
     def apply_decay(self, params: Array, grads: Array, learning_rate: float, decay: Array) -> None:
         """g = g + decay, where decay is weight_decay * w."""
@@ -77,6 +93,19 @@ class Optimizer:
         self.steps_taken = int(state["steps_taken"])
         self.moments = moments
 
+    def move(self, params: Array, allocate: Callable[[tuple[int, ...], Any], Array]) -> None:
+        """Take the moments of ``params`` to memory that ``allocate(shape, dtype)`` gives."""
+        self._prepare(params, params)
+        for name, moment in self.moments.items():
+            self.moments[name] = allocate(moment.shape, moment.dtype)
+            self.moments[name][...] = moment
+
+    def replica(self) -> Self:
+        """A twin for a second thread or process: shares the moments, has its own scratch memory."""
+        twin = copy.copy(self)
+        twin._scratch = np.empty(0, np.float32)
+        return twin
+
     def _prepare(self, params: Array, grads: Array) -> None:
         if params.ndim != 1 or grads.shape != params.shape:
             raise ShapeError(
@@ -89,8 +118,8 @@ class Optimizer:
                 raise ShapeError(
                     f"{type(self).__name__} remembers {moment.size} parameters, but {params.size} came"
                 )
-        if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
-            self._scratch = aligned_zeros(params.shape, params.dtype)
+        if self._scratch.dtype != params.dtype or not self._scratch.size:
+            self._scratch = aligned_zeros((_BLOCK_SIZE,), params.dtype)
 
 
 class SGD(Optimizer):
@@ -242,6 +271,14 @@ class AdamW(Adam):
     def apply_decay(self, params: Array, grads: Array, learning_rate: float, decay: Array) -> None:
         decay *= learning_rate
         params -= decay
+
+
+def _blocks(parts: Sequence[slice], size: int) -> Iterator[slice]:
+    """The parts of a vector of this size, cut up."""
+    for part in parts:
+        start, stop, _ = part.indices(size)
+        for begin in range(start, stop, _BLOCK_SIZE):
+            yield slice(begin, min(begin + _BLOCK_SIZE, stop))
 
 
 def _subtract_ratio(

@@ -10,7 +10,7 @@ from mnistweb.nn.errors import ShapeError
 from mnistweb.nn.layers import Array, Shape
 
 # Pictures are worked on a few at a time, so that their columns stay in a processor core's own cache.
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 19
 
 
 def window_counts(

@@ -31,7 +31,7 @@ Array = np.ndarray
 _POINTS = (0, 1, -1, 1 / 2, -2)
 
 # OpenBLAS has kernels for products of up to a million multiplications that skip its copying of the factors.
-_MULTIPLICATIONS = 1_000_000
+_MULTIPLICATIONS = 700_000
 
 
 @lru_cache

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from mnistweb.nn.activations import ReLU
 from mnistweb.nn.errors import ConfigurationError, ShapeError, TrainingError
-from mnistweb.nn.normalization import BatchNorm
+from mnistweb.nn.normalization import BatchNorm, rectified_at_once
+from mnistweb.nn.pooling import MaxPool2D
 
 
 def naive_batch_norm(inputs, gamma, beta, epsilon):
@@ -95,6 +97,43 @@ def test_a_large_offset_does_not_drown_the_variance():
     outputs = layer.forward(inputs.copy(), training=True)
     wanted = naive_batch_norm(inputs, np.ones(4), np.zeros(4), layer.epsilon)
     np.testing.assert_allclose(outputs, wanted, atol=5e-3)
+
+
+def test_a_beginning_unlike_the_rest_does_not_drown_the_variance():
+    # The mean of the first numbers is what the distances are measured from.
+    inputs = np.random.default_rng(4).standard_normal((100_000, 4)).astype(np.float32) + 3000
+    inputs[:10_000] += 10
+    wanted = naive_batch_norm(inputs, np.ones(4), np.zeros(4), 1e-5)
+    np.testing.assert_allclose(BatchNorm(4).forward(inputs, training=True), wanted, atol=5e-3)
+
+
+@pytest.mark.parametrize("shape", [(8, 5), (64, 26, 26, 8)])
+def test_with_relu_in_one_walk_it_finds_the_same_bits(shape):
+    """Outputs, gradients and running averages, in training and at inference."""
+    rng = np.random.default_rng(7)
+    inputs, grad = (rng.standard_normal(shape).astype(np.float32) for _ in range(2))
+    norm, relu = layer_with_random_params(shape[-1], np.float32), ReLU()
+    twin = layer_with_random_params(shape[-1], np.float32)
+    (joined,) = rectified_at_once([twin, ReLU()])
+    results = []
+    for forward, backward in (
+        (
+            lambda: relu.forward(norm.forward(inputs, training=True), training=True).copy(),
+            lambda: norm.backward(relu.backward(grad.copy())),
+        ),
+        (lambda: joined.forward(inputs, training=True).copy(), lambda: joined.backward(grad.copy())),
+    ):
+        results.append([forward(), backward()])
+    results[0] += [*norm.grads.values(), *norm.buffers.values(), relu.forward(norm.forward(inputs))]
+    results[1] += [*twin.grads.values(), *twin.buffers.values(), joined.forward(inputs)]
+    for plain, at_once in zip(*results, strict=True):
+        np.testing.assert_array_equal(at_once, plain)
+    assert (results[0][0] >= 0).all()
+
+
+def test_only_a_relu_that_follows_at_once_is_joined():
+    layers = [BatchNorm(2), MaxPool2D(2), ReLU(), BatchNorm(2)]
+    assert rectified_at_once(layers) == layers
 
 
 def test_a_large_image_batch_in_float32_is_as_good_as_in_float64():

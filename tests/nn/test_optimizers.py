@@ -109,6 +109,27 @@ def test_a_saved_state_goes_on_as_if_never_interrupted(optimizer):
     assert a.dtype == np.float32
 
 
+@pytest.mark.parametrize("optimizer", [SGD, Momentum, AdaGrad, RMSProp, Adam, AdamW])
+def test_two_that_change_a_part_each_do_what_one_does(optimizer, monkeypatch):
+    """With decay, and in more blocks than one."""
+    monkeypatch.setattr("mnistweb.nn.optimizers._BLOCK_SIZE", 7)
+    rng = np.random.default_rng(0)
+    alone, first = optimizer(weight_decay=0.1), optimizer(weight_decay=0.1)
+    alone.decay_mask = first.decay_mask = (rng.random(20) < 0.5).astype(np.float32)
+    whole = rng.standard_normal(20).astype(np.float32)
+    halved = whole.copy()
+    first.move(halved, np.zeros)
+    second = first.replica()
+    for _ in range(3):
+        grads = rng.standard_normal(20).astype(np.float32)
+        alone.step(whole, grads.copy(), 0.1)
+        first.step(halved, grads.copy(), 0.1, [slice(0, 3), slice(12, None)])
+        second.step(halved, grads.copy(), 0.1, [slice(3, 12)])
+    np.testing.assert_array_equal(halved, whole)
+    for name, moment in alone.moments.items():
+        np.testing.assert_array_equal(first.moments[name], moment)
+
+
 def test_a_state_of_another_optimizer_is_refused():
     adam = Adam()
     adam.step(np.ones(2), np.ones(2), RATE)
