@@ -13,10 +13,11 @@ from mnistweb.nn.averaging import WeightAverage
 from mnistweb.nn.blas import blas_threads
 from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.errors import ConfigurationError
+from mnistweb.nn.halves import Found, has_large_matrices
 from mnistweb.nn.losses import Loss
 from mnistweb.nn.model import Sequential
 from mnistweb.nn.optimizers import Optimizer
-from mnistweb.nn.second_half import IGNORE_OVERFLOW, SecondHalf, second_half
+from mnistweb.nn.pair import Pair, best_pair, numpy_for_training
 
 
 class StepResult(NamedTuple):
@@ -31,23 +32,14 @@ class StepResult(NamedTuple):
     labelled: int
 
 
-class _Part(NamedTuple):
-    """What was found in one part of the batch; ``loss`` is its share of the batch's mean."""
-
-    loss: float
-    right: int
-    labelled: int
-
-
 class TrainingStep:
     """Forward, loss, backward and update, by one thread or by two. Use it in a ``with`` block.
 
-    With two threads, a network of dense layers leaves the work to BLAS, which divides each of its few
-    large products (its threads wait for each other so eagerly that on a busy machine one thread is
-    faster). A convolutional one has much to do around its products, so there two work on half of the batch
-    each, the second on a replica with its own gradients and caches (``second_half.py``). Their gradients are
-    added in one order only, so equal seeds give equal weights; they differ in the last bits from those of one
-    thread. BatchNorm takes its statistics over each half, and the running averages of both are averaged.
+    With two threads, a pair of processes takes each step together (``pair.py``): half of the batch each
+    through a convolutional network, half of the large matrices each of a dense one. A network that has
+    neither leaves it to BLAS to divide its products. Equal seeds give equal weights; those of one thread and
+    of two differ in the last bits, and where the batch is halved, BatchNorm takes its statistics over each
+    half.
 
     Nothing is updated when the loss or the length of the gradient, both in the result, is NaN or infinite.
     """
@@ -67,18 +59,18 @@ class TrainingStep:
         self.loss = loss
         self.optimizer = optimizer
         self.average = average
-        self._halves = threads == 2 and any(isinstance(layer, Conv2D) for layer in model.layers)
-        self._blas_threads = 1 if self._halves else threads
+        self._halve_batch = any(isinstance(layer, Conv2D) for layer in model.layers)
+        self._in_pair = threads == 2 and (self._halve_batch or has_large_matrices(model))
+        self._blas_threads = 1 if self._in_pair else threads
         self._open = ExitStack()
-        self._second: SecondHalf | None = None
+        self._pair: Pair | None = None
 
     def __enter__(self) -> Self:
         self._open.enter_context(blas_threads(self._blas_threads))
-        # Overflow is noticed by its results, and reported with more than a warning could say.
-        self._open.enter_context(np.errstate(**IGNORE_OVERFLOW))
-        if self._halves:
-            self._second = second_half(self.model, self._compute)
-            self._open.callback(self._second.close)
+        self._open.enter_context(numpy_for_training())
+        if self._in_pair:
+            self._pair = best_pair(self.model, self.optimizer, self._compute, halve_batch=self._halve_batch)
+            self._open.callback(self._pair.close)
         return self
 
     def __exit__(
@@ -87,42 +79,27 @@ class TrainingStep:
         self._open.close()
 
     def reseed(self, rng: np.random.Generator) -> None:
-        """Renew the random streams of the model, and others for the replica."""
-        first, second = rng.spawn(2)
-        self.model.reseed(first)
-        if self._second is not None:
-            self._second.reseed(second)
+        """Renew the random streams of the model."""
+        if self._pair is not None:
+            self._pair.reseed(rng)
+        else:
+            self.model.reseed(rng.spawn(1)[0])
 
     def __call__(self, inputs: np.ndarray, targets: np.ndarray, learning_rate: float) -> StepResult:
         """Learn from (N, ...) inputs and N targets."""
         model = self.model
-        if self._second is None or len(inputs) < 2:
-            found = self._compute(model, inputs, targets, 1.0)
+        if self._pair is not None:
+            found, gradient_norm = self._pair.step(inputs, targets, learning_rate)
         else:
-            found = self._compute_halves(self._second, inputs, targets)
-        gradient_norm = math.sqrt(float(model.flat_grads @ model.flat_grads))
-        if math.isfinite(found.loss + gradient_norm):
-            self.optimizer.step(model.flat_params, model.flat_grads, learning_rate)
-            if self.average is not None:
-                self.average.update(model.flat_params)
+            found = self._compute(model, inputs, targets, 1.0)
+            gradient_norm = math.sqrt(float(model.flat_grads @ model.flat_grads))
+            if math.isfinite(found.loss + gradient_norm):
+                self.optimizer.step(model.flat_params, model.flat_grads, learning_rate)
+        if self.average is not None and math.isfinite(found.loss + gradient_norm):
+            self.average.update(model.flat_params)
         return StepResult(found.loss, gradient_norm, found.right, found.labelled)
 
-    def _compute_halves(self, second: SecondHalf, inputs: np.ndarray, targets: np.ndarray) -> _Part:
-        """Fill the gradients of the model from the batch, half of it beside this thread."""
-        model, middle = self.model, (len(inputs) + 1) // 2
-        share = middle / len(inputs)
-        second.start(inputs[middle:], targets[middle:], 1 - share)
-        try:
-            a = self._compute(model, inputs[:middle], targets[:middle], share)
-        finally:
-            b = second.result()  # waits: never leave while the other still works
-        model.flat_grads += second.replica.flat_grads
-        # Both halves carried on from the model's running averages.
-        model.flat_buffers *= share
-        model.flat_buffers += (1 - share) * second.replica.flat_buffers
-        return _Part(a.loss + b.loss, a.right + b.right, a.labelled + b.labelled)
-
-    def _compute(self, model: Sequential, inputs: np.ndarray, targets: np.ndarray, share: float) -> _Part:
+    def _compute(self, model: Sequential, inputs: np.ndarray, targets: np.ndarray, share: float) -> Found:
         """Fill the gradients of ``model`` from ``share`` of the batch."""
         logits = model.forward(inputs, training=True)
         loss, grad_logits = self.loss(logits, targets)
@@ -130,7 +107,7 @@ class TrainingStep:
         if share != 1:
             grad_logits *= share  # the loss is a mean over this part; the batch's is over both
         model.backward(grad_logits)
-        return _Part(share * loss, right, labelled)
+        return Found(share * loss, right, labelled)
 
 
 def _count_right(logits: np.ndarray, targets: np.ndarray) -> tuple[int, int]:

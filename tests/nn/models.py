@@ -15,6 +15,17 @@ def tiny_perceptron(*, seed=0, dropout_rate=0.0):
     return Sequential(layers, input_shape=SHAPE)
 
 
+def wide_perceptron(*, seed=0, dropout_rate=0.0, batch_norm=False):
+    """With two matrices large enough to be divided between two processes."""
+    rng = np.random.default_rng(seed)
+    norm = [BatchNorm(512)] if batch_norm else []
+    layers = [
+        Flatten(), Dense(64, 512, rng=rng), *norm, ReLU(), Dropout(dropout_rate, rng=rng),
+        Dense(512, 65, rng=rng), ReLU(), Dense(65, 4, rng=rng),
+    ]  # fmt: skip
+    return Sequential(layers, input_shape=SHAPE)
+
+
 def tiny_convnet(*, seed=0, dropout_rate=0.2):
     rng = np.random.default_rng(seed)
     layers = [

@@ -1,0 +1,234 @@
+"""What each member of a pair does of a training step (``pair.py``), and where it waits for the other.
+
+* A convolutional network computes much with few weights: each member takes half of the batch through all of
+  it, and then adds up one half of both gradients.
+* A network of dense layers has large matrices: each member takes the whole batch through half of every one.
+  Of y = x W it finds x1 W1, where x1 is half of the inputs and W1 the rows of weights that belong to them,
+  and y = x1 W1 + x2 W2. It alone reads and changes these rows, so they never travel from one processor to the
+  other (Shoeybi et al., "Megatron-LM", 2019, section 3, by rows). What is small, both compute alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mnistweb.nn.layers import Array, Dense, Flatten, Layer, Shape
+from mnistweb.nn.model import Sequential
+from mnistweb.nn.optimizers import Optimizer
+
+Allocate = Callable[[Shape, Any], Array]
+Meet = Callable[[], None]
+Parts = Sequence[slice]
+
+#: Memory that both see is not set aside for larger batches. (It is no memory until it is used.)
+MOST_EXAMPLES = 1 << 16
+
+# A matrix of fewer weights is multiplied sooner than two have met.
+_MANY_WEIGHTS = 1 << 15
+
+# Fewer numbers than these are changed sooner than NumPy has been called.
+_MANY_NUMBERS = 1 << 13
+
+
+class Found(NamedTuple):
+    """What was found in a batch, or in a part of it whose ``loss`` is its share of the batch's mean."""
+
+    loss: float
+    right: int
+    labelled: int
+
+
+NOTHING = Found(0.0, 0, 0)
+
+#: (model, inputs, targets, share of the batch) -> what was found, the gradients of the model being filled
+Compute = Callable[[Sequential, Array, Array, float], Found]
+
+
+class Member:
+    """One of the two, with all that it needs for a step: the first is ``me`` = 0, the second 1.
+
+    ``own`` are the parts of the flat parameters that this member changes, ``found`` is (2, 4) that both see.
+    """
+
+    def __init__(
+        self,
+        me: int,
+        models: Sequence[Sequential],
+        optimizer: Optimizer,
+        compute: Compute,
+        meet: Meet,
+        own: Parts,
+        found: Array,
+    ) -> None:
+        self.me, self.model, self.other = me, models[me], models[1 - me]
+        self.optimizer, self.compute, self.meet = optimizer, compute, meet
+        self.own, self.found = own, found
+
+    def take_step(
+        self, inputs: Array, targets: Array, share: float, learning_rate: float
+    ) -> tuple[Found, float]:
+        """Do one's part of a step; what was found in the whole batch, and the length of its gradient."""
+        found = self.find_gradients(inputs, targets, share)
+        params, grads = self.model.flat_params, self.model.flat_grads
+        squares = sum(float(grads[part] @ grads[part]) for part in self.own)
+        self.found[self.me] = *found, squares
+        self.meet()
+        loss, right, labelled, squares = (self.found[0] + self.found[1]).tolist()
+        gradient_norm = math.sqrt(squares)
+        if math.isfinite(loss + gradient_norm):
+            self.optimizer.step(params, grads, learning_rate, self.own)
+        self.meet()
+        return Found(loss, int(right), int(labelled)), gradient_norm
+
+    def find_gradients(self, inputs: Array, targets: Array, share: float) -> Found:
+        """Fill the gradients of one's own parameters; what this member contributes to what was found."""
+        raise NotImplementedError
+
+
+class HalfOfTheBatch(Member):
+    """Takes half of the batch through the whole network.
+
+    BatchNorm takes its statistics over each half, and the running averages of both are averaged.
+    """
+
+    def find_gradients(self, inputs: Array, targets: Array, share: float) -> Found:
+        model, other = self.model, self.other
+        if len(inputs):
+            found = self.compute(model, inputs, targets, share)
+        else:  # the batch was one example
+            found = NOTHING
+            model.flat_grads.fill(0)
+        self.meet()
+        for part in self.own:
+            model.flat_grads[part] += other.flat_grads[part]
+        if self.me == 0:
+            model.flat_buffers *= share
+            model.flat_buffers += (1 - share) * other.flat_buffers
+        return found
+
+
+class HalfOfTheMatrices(Member):
+    """Takes the whole batch through half of each large matrix, and does the rest as the other does."""
+
+    def find_gradients(self, inputs: Array, targets: Array, share: float) -> Found:
+        found = self.compute(self.model, inputs, targets, share)
+        return found if self.me == 0 else NOTHING  # to be counted once
+
+
+def has_large_matrices(model: Sequential) -> bool:
+    """Whether there is something to divide."""
+    return any(_is_large(layer) for layer in model.layers)
+
+
+def _is_large(layer: Layer) -> bool:
+    return isinstance(layer, Dense) and layer.in_features > 1 and layer.params["weight"].size >= _MANY_WEIGHTS
+
+
+def halve_parameters(models: Sequence[Sequential]) -> tuple[Parts, Parts]:
+    """What each member changes where each has a gradient of everything: one half."""
+    first, second = _halves(models[0].flat_params.size)
+    return [first], [second]
+
+
+def halve_matrices(
+    models: Sequence[Sequential], meets: Sequence[Meet], zeros: Allocate
+) -> tuple[Parts, Parts]:
+    """Let the models compute with halves of the large matrices; the parts that each member changes.
+
+    Along the flat vector they take turns: the upper rows of a large matrix are the first member's, the lower
+    ones the second's, and so are in one go the small arrays behind it; if those are many, half of them are
+    the first's, in one go with the upper rows of the next large matrix.
+    """
+    dtype = models[0].flat_params.dtype
+    turns = [0]  # where one member's part ends and the other's begins
+    behind = end = 0  # the place behind the last large matrix, and behind all arrays so far
+    stand_ins: dict[Layer, Layer] = {}
+    for layers in zip(*(model.layers for model in models), strict=True):
+        layer = layers[0]
+        for name, param in layer.params.items():
+            if name == "weight" and isinstance(layer, Dense) and _is_large(layer):
+                if behind:
+                    turns.append(_turn(behind, end))
+                turns.append(end + _halves(layer.in_features)[0].stop * layer.out_features)
+                behind = end + param.size
+                room = _Room.of(layer, zeros, dtype)
+                for me, dense in enumerate(layers):
+                    stand_ins[dense] = HalfDense(dense, me, meets[me], room)
+            end += param.size
+    turns += [_turn(behind, end), end]
+    for model in models:
+        model.substitute(lambda layer: stand_ins.get(layer, layer))
+    parts = [slice(*part) for part in pairwise(turns)]
+    return parts[0::2], parts[1::2]
+
+
+def looked_at(model: Sequential) -> slice:
+    """Which numbers of each input the second member needs, if ``halve_matrices`` has divided the model."""
+    first = next((layer for layer in model.layers if not isinstance(layer, Flatten)), None)
+    if isinstance(first, Dense) and _is_large(first):
+        return _halves(first.in_features)[1]
+    return slice(None)
+
+
+class _Room(NamedTuple):
+    """Memory for what both members find of a Dense layer, up to so many examples."""
+
+    products: Array  #: (2, examples, out_features)
+    grads: tuple[Array, Array]  #: of the inputs, (examples, half of in_features) each
+
+    @classmethod
+    def of(cls, dense: Dense, zeros: Allocate, dtype: Any) -> _Room:
+        products = zeros((2, MOST_EXAMPLES, dense.out_features), dtype)
+        first, second = (
+            zeros((MOST_EXAMPLES, half.stop - half.start), dtype) for half in _halves(dense.in_features)
+        )
+        return cls(products, (first, second))
+
+
+class HalfDense(Layer):
+    """In training, does the work of a Dense layer together with another one that has the other half of it."""
+
+    def __init__(self, dense: Dense, me: int, meet: Meet, room: _Room) -> None:
+        super().__init__()
+        self.params, self.grads = dense.params, dense.grads
+        self._dense, self._me, self._meet, self._room = dense, me, meet, room
+        self._halves = _halves(dense.in_features)
+        self._mine = self._halves[me]
+
+    def forward(self, inputs: Array, *, training: bool = False) -> Array:
+        if not training:
+            return self._dense.forward(inputs)
+        self.cache["inputs"] = inputs
+        products = self._room.products[:, : len(inputs)]
+        np.matmul(inputs[:, self._mine], self.params["weight"][self._mine], out=products[self._me])
+        self._meet()
+        outputs = self.reuse("outputs", products.shape[1:], products.dtype)
+        np.add(products[0], products[1], out=outputs)
+        outputs += self.params["bias"]
+        return outputs
+
+    def backward(self, grad_output: Array) -> Array | None:
+        """Fill the gradients of one's own rows and of the bias; the rest as in Dense."""
+        inputs = self.remembered("inputs")
+        np.matmul(inputs[:, self._mine].T, grad_output, out=self.grads["weight"][self._mine])
+        grad_output.sum(axis=0, out=self.grads["bias"])
+        if not self.needs_input_grad:
+            return None
+        found = [grads[: len(inputs)] for grads in self._room.grads]
+        np.matmul(grad_output, self.params["weight"][self._mine].T, out=found[self._me])
+        self._meet()
+        return np.concatenate(found, axis=1, out=self.reuse("grad", inputs.shape, inputs.dtype))
+
+
+def _halves(size: int) -> tuple[slice, slice]:
+    return slice(0, size // 2), slice(size // 2, size)
+
+
+def _turn(begin: int, end: int) -> int:
+    """Where the first member takes over from the second, which has come to the small arrays begin...end."""
+    return (begin + end) // 2 if end - begin >= _MANY_NUMBERS else end
