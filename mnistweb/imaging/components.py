@@ -129,6 +129,10 @@ def _runs(mask: Mask) -> tuple[Places, Places]:
 
 def _joined(starts: Places, ends: Places, pitch: int) -> NDArray[np.int64]:
     """For each run the smallest number of a run that it hangs together with."""
+    # Where, of the row above each run, the first one starts that ends far enough to the right to touch it.
+    above = starts[np.searchsorted(ends, starts - pitch)]
+    if np.count_nonzero(above > ends - pitch) <= 1:  # all but the first touch it, so all hang on that one
+        return np.zeros(len(starts), np.int64)
     # A run touches those of the next row that start no later than it ends and end no earlier than it starts.
     first = np.searchsorted(ends, starts + pitch, side="left")
     last = np.searchsorted(starts, ends + pitch, side="right")

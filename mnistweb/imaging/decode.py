@@ -26,6 +26,8 @@ MAX_PIXELS = 25_000_000  # telephones make 12 and 24 megapixels
 MIN_SIDE = 8  # pixels; the smallest scans of digits in use are 8x8
 REDUCED_SIDE = 800  # pixels that the longer side keeps at least when a large picture is reduced
 
+_PLAIN = ("L", "LA", "RGB", "RGBA")  # modes, of 8 bits a channel
+
 _BAND = 1 << 20  # pixels converted at a time, so that the memory needed stays near the decoder's own
 
 _TURNS = {
@@ -152,7 +154,7 @@ def _plain_and_reduced(image: Image.Image) -> Image.Image:
     """The picture in one of the four plain modes, reduced when it is large, a band of rows at a time."""
     factor = max(1, max(image.size) // REDUCED_SIDE)
     if factor == 1:
-        return plain(image)
+        return image if image.mode in _PLAIN and "transparency" not in image.info else plain(image)
     rows = max(1, _BAND // (image.width * factor)) * factor
     bands = [
         plain(image.crop((0, top, image.width, min(top + rows, image.height)))).reduce(factor)
@@ -172,7 +174,7 @@ def plain(image: Image.Image) -> Image.Image:
         return _from_16_bit_grey(image)
     if "transparency" in image.info:  # one colour, or some of the palette's, is see-through
         return image.convert("RGBA")
-    if image.mode in ("L", "LA", "RGB", "RGBA"):
+    if image.mode in _PLAIN:
         return image.crop((0, 0, *image.size))  # a copy that has let go of the file
     if image.mode in ("1", "F"):
         return image.convert("L")

@@ -11,7 +11,9 @@ drawings that networks are trained on all pass through it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,14 +50,19 @@ class Preprocessed:
 
     pixels: (28, 28) float32 in [0, 1], ink bright. steps: how it came about, empty unless asked for.
     polarity: "dark_on_light" or "light_on_dark", as found in the input. ink_box: (left, top, right, bottom)
-    and centre_of_mass: (x, y), both in pixels of the input.
+    and centre_of_mass: (x, y), both in pixels of the input; few ask for the centre, so it is found then.
     """
 
     pixels: NDArray[np.float32]
     steps: tuple[Step, ...]
     polarity: str
     ink_box: tuple[int, int, int, int]
-    centre_of_mass: tuple[float, float]
+    find_centre: Callable[[], tuple[float, float]] = field(repr=False, compare=False)
+
+    @cached_property
+    def centre_of_mass(self) -> tuple[float, float]:
+        """The mean of all ink."""
+        return self.find_centre()
 
 
 def preprocess(
@@ -96,7 +103,6 @@ def preprocess(
     keep("centre", f"Centred by its {'mass' if frame.by_mass else 'box'}", pixels)
 
     back = original.width / picture.width  # from pixels of the working size to those of the input
-    x, y = centre_of_mass(digit)
     left, top = left + columns.start, top + rows.start
     right, bottom = left + digit.shape[1], top + digit.shape[0]
     return Preprocessed(
@@ -104,8 +110,13 @@ def preprocess(
         steps=tuple(steps),
         polarity="dark_on_light" if ink.dark else "light_on_dark",
         ink_box=(round(left * back), round(top * back), round(right * back), round(bottom * back)),
-        centre_of_mass=((left + x + 0.5) * back, (top + y + 0.5) * back),
+        find_centre=lambda: _centre_in_input(digit, left, top, back),
     )
+
+
+def _centre_in_input(digit: Plane, left: int, top: int, back: float) -> tuple[float, float]:
+    x, y = centre_of_mass(digit)
+    return (left + x + 0.5) * back, (top + y + 0.5) * back
 
 
 def _find_digit(grey: Grey, sheets: int = 0) -> tuple[Ink, Plane, Box, int, int]:

@@ -57,7 +57,7 @@ def prepare(
         steps=(),
         polarity="light_on_dark",
         ink_box=_ink_box(pixels),
-        centre_of_mass=_centre_of_mass(pixels),
+        find_centre=lambda: _centre_of_mass(pixels),
     )
 
 

@@ -51,6 +51,14 @@ def test_png_of_every_mode_shows_the_same_picture(mode):
     assert np.abs(grey(decoded) - SEVEN).mean() < (12 if mode == "1" else 1)
 
 
+@pytest.mark.parametrize("file", [png(SEVEN), jpeg(SEVEN)])
+def test_a_picture_has_let_go_of_its_file(file):
+    decoded = decode_image(file)
+    assert getattr(decoded, "fp", None) is None
+    decoded.putpixel((0, 0), 7)
+    assert decoded.copy().getpixel((0, 0)) == 7
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_jpeg_of_every_mode_shows_the_same_picture(mode):
     decoded = decode_image(jpeg(Image.fromarray(SEVEN).convert("RGB").convert(mode), quality=95))
