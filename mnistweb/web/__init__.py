@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import flask
-from flask import Flask
+from flask import Flask, Response
+from flask.sessions import NullSession, SessionInterface
+from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import MapAdapter
-from werkzeug.wsgi import get_host
+from werkzeug.routing import Map, MapAdapter
+from werkzeug.sansio.utils import get_host
 
 from mnistweb.config import load_settings
 from mnistweb.resources import instance_folder, resource_folder
@@ -57,12 +60,40 @@ BLUEPRINTS = (
 )
 
 
+class _NoSessions(SessionInterface):
+    """There are none here; whoever writes to one all the same gets Flask's error."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: flask.Request) -> NullSession:
+        return self._none
+
+
 class Application(Flask):
     """Flask, spared from asking at each request what is the same for all of ours."""
+
+    session_interface = _NoSessions()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: none of ours is a coroutine."""
         return func
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """What runs before every request; no blueprint of ours has anything to run for itself alone."""
+        for function in self.before_request_funcs[None]:
+            answer: ResponseReturnValue | None = function()  # type: ignore[assignment]
+            if answer is not None:
+                return answer
+        return None
+
+    def process_response(self, response: Response) -> Response:
+        """What runs after every request, the last registered first; there is no session to be kept."""
+        for function in reversed(self.after_request_funcs[None]):
+            response = function(response)
+        return response
+
+    def do_teardown_request(self, exc: BaseException | None = None) -> None:
+        """Nothing of ours waits for a request's end."""
 
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
         """What finds the view: by the path alone, for there are no subdomains here and no websockets.
@@ -71,17 +102,34 @@ class Application(Flask):
         """
         if request is None:
             return None
-        environ = request.environ
-        request.host = get_host(environ, self.config["TRUSTED_HOSTS"])  # type: ignore[misc]
-        return self.url_map.bind(
-            request.host,
+        environ, scheme = request.environ, request.scheme
+        trusted = self.config["TRUSTED_HOSTS"]
+        host, server_name = _judged_host(
+            scheme, environ.get("HTTP_HOST"), request.server, trusted and tuple(trusted)
+        )
+        request.host = host  # type: ignore[misc]
+        return MapAdapter(
+            self.url_map,
+            server_name,
             script_name=_text(environ.get("SCRIPT_NAME", "")),
             subdomain="",
-            url_scheme=environ["wsgi.url_scheme"],
-            default_method=environ["REQUEST_METHOD"],
+            url_scheme=scheme,
             path_info=_text(environ.get("PATH_INFO", "/")),
+            default_method=environ["REQUEST_METHOD"],
             query_args=_text(environ.get("QUERY_STRING", "")),
         )
+
+
+@lru_cache(64)  # few ask for many hosts
+def _judged_host(
+    scheme: str, header: str | None, server: tuple[str, int | None] | None, trusted: tuple[str, ...] | None
+) -> tuple[str, str]:
+    """What a request has for its host, once that has been judged, and the same in ASCII.
+
+    Raises as `Application.create_url_adapter`.
+    """
+    host = get_host(scheme, header, server, trusted)
+    return host, Map().bind(host).server_name
 
 
 def _text(wsgi: str) -> str:

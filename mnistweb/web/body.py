@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 from typing import IO, Any
+from urllib.parse import parse_qsl
 
 import flask
 from flask import current_app, request
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
+from werkzeug.utils import cached_property
 
 from mnistweb.web.errors import ProblemError
 
@@ -16,6 +20,22 @@ class Request(flask.Request):
 
     def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
         return io.BytesIO()
+
+    @cached_property
+    def args(self) -> MultiDict[str, str]:
+        """What stands after the question mark."""
+        return _query(self.query_string)
+
+    def close(self) -> None:
+        """Flask closes the files of uploads at a request's end; ours are none."""
+
+
+@lru_cache(64)  # most clients ask the same each time
+def _query(text: bytes) -> ImmutableMultiDict[str, str]:
+    """As Werkzeug reads it."""
+    return ImmutableMultiDict(
+        parse_qsl(text.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
+    )
 
 
 def check_framing() -> None:
@@ -48,9 +68,10 @@ def check_framing() -> None:
 
 def read_body() -> bytes:
     """The whole body, which can be read once. Raises ProblemError when it ended before its Content-Length."""
-    wanted = request.content_length or 0
-    try:  # past Werkzeug, whose streams would count again what `check_framing` has judged
-        body: bytes = request.environ["wsgi.input"].read(wanted)
+    environ = request.environ  # past Werkzeug, which would count again what `check_framing` has judged
+    wanted = max(0, int(environ.get("CONTENT_LENGTH") or 0))
+    try:
+        body: bytes = environ["wsgi.input"].read(wanted)
     except OSError as error:  # the client has gone
         raise ProblemError("incomplete_body", "The connection broke before the body had ended.") from error
     if len(body) < wanted:

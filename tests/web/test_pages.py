@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import flask
 import pytest
+from flask import Flask, session
 from flask.testing import FlaskClient
 
+import mnistweb.web
 from mnistweb.web.headers import SECURITY_HEADERS
 from tests.web.conftest import make_app, post_json, problem
 
@@ -145,6 +148,41 @@ def test_a_host_header_of_nonsense_is_400_once_hosts_are_named(weights: Path, in
     client = make_app(weights, TRUSTED_HOSTS=["mnistweb.example"]).test_client()
     for host in ("a b", "", "mnistweb.example@evil.example", "mnistweb.example/x"):
         assert client.get("/health", environ_overrides={"HTTP_HOST": host}).status_code == 400
+
+
+def test_a_host_is_judged_by_each_application_for_itself(client: FlaskClient, weights: Path) -> None:
+    strict = make_app(weights, TRUSTED_HOSTS=["mnistweb.example"]).test_client()
+    for _ in range(2):
+        assert client.get("/health", headers={"Host": "other.example"}).status_code == 200
+        problem(strict.get("/health", headers={"Host": "other.example"}), 400, "untrusted_host")
+        problem(client.get("/health", headers={"Host": "a..example"}), 400, "untrusted_host")
+
+
+def test_nothing_is_registered_that_our_application_would_not_run(client: FlaskClient, app: Flask) -> None:
+    for registered in (app.before_request_funcs, app.after_request_funcs):
+        assert set(registered) == {None}, "a blueprint has something of its own to run"
+    assert not app.teardown_request_funcs
+    assert not app.url_value_preprocessors
+    sources = "".join(path.read_text() for path in Path(mnistweb.web.__file__).parent.glob("*.py"))
+    assert "after_this_request" not in sources
+
+
+def test_there_are_no_sessions(app: Flask) -> None:
+    with app.test_request_context("/health"):
+        assert not session
+        with pytest.raises(RuntimeError, match="session is unavailable"):
+            session["name"] = 1
+
+
+@pytest.mark.parametrize(
+    "query", ["", "model=a", "model=a&model=b", "model=&b", "a=%zz%ff&model=%C3%A4+b", "=&&;a", "model=a%26b"]
+)
+def test_a_query_is_read_as_flask_reads_it(app: Flask, query: str) -> None:
+    for _ in range(2):
+        environ = {"QUERY_STRING": query, "REQUEST_METHOD": "GET"}
+        ours, theirs = app.request_class(environ), flask.Request(environ)
+        assert ours.args == theirs.args
+        assert ours.args.to_dict(flat=False) == theirs.args.to_dict(flat=False)
 
 
 def test_a_failure_of_our_own_tells_no_secrets(
