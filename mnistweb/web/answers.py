@@ -34,7 +34,7 @@ class JsonAnswer(Response):
         if environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
         start_response(self.status, self.headers.to_wsgi_list())
-        return self.iter_encoded()
+        return self.response  # type: ignore[return-value]  # it was made of bytes
 
 
 def json_response(body: msgspec.Struct, status: int = 200) -> Response:

@@ -130,7 +130,7 @@ def _answer(error: Exception) -> Response:
     problem = as_problem_error(error)
     if problem.code == "internal_error":
         log.error("request %s failed", g.get("request_id", "-"), exc_info=error)
-    g.problem_code = problem.code
+    g.problem = problem.code
     # Pages link to their host; a strange one gets none.
     if problem.code != "untrusted_host" and prefers_page():
         response = make_response(

@@ -79,7 +79,7 @@ def _take_request_id() -> None:
 def _add_headers(response: Response) -> Response:
     headers = response.headers
     headers["X-Request-ID"] = g.request_id
-    if "Cache-Control" not in headers:
+    if not headers.getlist("Cache-Control"):
         headers["Cache-Control"] = "no-store" if request.method == "POST" else "no-cache"
     return response
 

@@ -107,17 +107,15 @@ def _log_request(response: Response) -> Response:
         asked = request._get_current_object()  # type: ignore[attr-defined]  # each look through a proxy costs
         noted = vars(g._get_current_object())  # type: ignore[attr-defined]
         rule = asked.url_rule
-        facts = {
-            "id": noted["request_id"],
-            "method": asked.method[:16],
-            "route": rule.rule if rule is not None else None,  # the pattern, not what the client wrote
-            "status": response.status_code,
-            "milliseconds": round((time.perf_counter() - noted["started"]) * 1000, 3),
-            "model": noted.get("model"),
-            "verdict": noted.get("verdict"),
-            "problem": noted.get("problem_code"),
-        }
-        requests_log.handle(_record({name: value for name, value in facts.items() if value is not None}))
+        facts = {"id": noted["request_id"], "method": asked.method[:16]}
+        if rule is not None:
+            facts["route"] = rule.rule  # the pattern, not what the client wrote
+        facts["status"] = response.status_code
+        facts["milliseconds"] = round((time.perf_counter() - noted["started"]) * 1000, 3)
+        for name in ("model", "verdict", "problem"):
+            if name in noted:
+                facts[name] = noted[name]
+        requests_log.handle(_record(facts))
     return response
 
 
@@ -133,12 +131,14 @@ def _record(facts: dict[str, Any]) -> logging.LogRecord:
     return record
 
 
-class _StderrHandler(logging.StreamHandler):
+class _StderrHandler(logging.Handler):
     """Writes to whatever sys.stderr is at the moment, so that tests and servers may replace it."""
 
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self):  # type: ignore[no-untyped-def, override]
-        return sys.stderr
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record in one piece, and what goes wrong with it as `logging` does."""
+        try:
+            stream = sys.stderr
+            stream.write(f"{self.format(record)}\n")
+            stream.flush()
+        except Exception:
+            self.handleError(record)

@@ -92,7 +92,7 @@ def register_metrics(app: Flask) -> None:
 
 def count_predictions(predictions: Iterable[Prediction]) -> None:
     """Note what was read, for `_count_request`, which counts once the answer is certain."""
-    g.predictions = [*g.get("predictions", ()), *predictions]
+    g.setdefault("predictions", []).extend(predictions)
 
 
 @blueprint.get("/metrics")

@@ -131,14 +131,10 @@ def quick_answer(application: Callable[..., Iterable[bytes]], environ: Environ, 
 
 
 def _head(status: str, headers: Sequence[tuple[str, str]], stays_open: bool) -> bytes:
-    lines = [
-        f"HTTP/1.1 {status}",
-        "Server: gunicorn",
-        f"Date: {_date(int(time.time()))}",
-        f"Connection: {'keep-alive' if stays_open else 'close'}",
-        *(f"{name}: {value}" for name, value in headers),
-    ]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    date, how = _date(int(time.time())), "keep-alive" if stays_open else "close"
+    first = f"HTTP/1.1 {status}\r\nServer: gunicorn\r\nDate: {date}\r\nConnection: {how}\r\n"
+    rest = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return f"{first}{rest}\r\n".encode("latin-1")
 
 
 def _is_quick(body: bytes) -> bool:

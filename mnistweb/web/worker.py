@@ -158,6 +158,8 @@ class PatientWorker(ThreadWorker):
         except OSError:  # the client has gone
             return False
         waiting.remove(conn)
+        if waiting is self.pending_conns:  # no longer
+            self.poller.modify(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
         stays_open = self._count_request() and len(self.keepalived_conns) < self.max_keepalived
         try:
             answer = quick_answer(self.wsgi, conn.environ | asked, stays_open=stays_open)
@@ -196,7 +198,6 @@ class PatientWorker(ThreadWorker):
             else:
                 conn.set_timeout()
                 self.keepalived_conns.append(conn)
-                self.poller.modify(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
 
     def _count_request(self) -> bool:
         """As gunicorn counts them; false when the connection has to be closed after it."""

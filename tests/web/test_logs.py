@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
 import re
@@ -104,6 +106,18 @@ def test_auto_is_json_where_nobody_looks(
 ) -> None:
     make_app(weights, LOG_FORMAT="auto").test_client().get("/health")
     assert json.loads(*lines(capsys))["route"] == "/health"
+
+
+def test_a_request_is_answered_where_no_log_can_be_written(
+    weights: Path, instance: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullDisk(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    client = make_app(weights, LOG_FORMAT="json").test_client()
+    monkeypatch.setattr("sys.stderr", FullDisk())
+    assert client.get("/health").status_code == 200
 
 
 def test_off_is_silent(weights: Path, instance: Path, capsys: pytest.CaptureFixture[str]) -> None:
