@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -87,8 +89,8 @@ class Conv2D(Layer):
         if lines := self._lines_at_once(out_h):
             winograd.convolve(padded, self._mixed_kernels(lines, training), bias, outputs)
         else:
-            kernels = self.params["weight"].reshape(-1, out_channels)  # (k * k * C, O)
-            for part, columns in self._columns(padded):
+            kernels, bias, with_ones = self._kernels_and_bias()
+            for part, columns in self._columns(padded, with_ones=with_ones):
                 rows = outputs[part].reshape(-1, out_channels)
                 np.matmul(columns, kernels, out=rows)
                 if bias is not None:
@@ -163,23 +165,46 @@ class Conv2D(Layer):
         padded[:, rim : rim + height, rim : rim + width] = inputs
         return padded
 
-    def _columns(self, padded: Array) -> Iterator[tuple[slice, Array]]:
+    def _columns(self, padded: Array, *, with_ones: bool = False) -> Iterator[tuple[slice, Array]]:
         """All windows of a few pictures after another, as rows of a matrix (few * out_h * out_w, k * k * C).
 
-        The matrix is used again: it holds until the next step.
+        The matrix is used again: it holds until the next step. Where channels are few, it may be asked for
+        ``with_ones`` in one more column.
         """
-        k, channels = self.kernel_size, self.in_channels
+        k = self.kernel_size
         windows = line_windows(padded, k, k, self.stride)  # (N, out_h, out_w, k, k * C)
         few = few_at_once(len(padded), windows[:1].size * windows.itemsize)
-        shape = (few, *windows.shape[1:])
-        if channels < _MANY_CHANNELS:  # the lines of a window are short then: rather copy along the picture's
-            columns = scratch("columns", (*shape[3:], *shape[:3]), windows.dtype).transpose(2, 3, 4, 0, 1)
-        else:
-            columns = scratch("columns", shape, windows.dtype)
+        room = partial(scratch, "columns", dtype=windows.dtype)
+        matrix, columns = self._room_for_columns((few, *windows.shape[1:]), with_ones, room)
+        pixels = windows.shape[1] * windows.shape[2]
         for part in parts(len(padded), few):
-            filled = columns[: part.stop - part.start]
-            np.copyto(filled, windows[part])
-            yield part, filled.reshape(-1, k * k * channels)
+            count = part.stop - part.start
+            np.copyto(columns[:count], windows[part])
+            yield part, matrix[: count * pixels]
+
+    def _room_for_columns(
+        self, shape: Shape, with_ones: bool, room: Callable[[Shape], Array]
+    ) -> tuple[Array, Array]:
+        """A matrix of one row per window, and its view in the windows' shape (n, out_h, out_w, k, k * C)."""
+        rows, size = math.prod(shape[:3]), math.prod(shape[3:])
+        if self.in_channels >= _MANY_CHANNELS:
+            matrix = room((rows, size))
+            return matrix, matrix.reshape(shape)
+        # The lines of a window are short then: rather copy along the picture's.
+        turned = room((size + with_ones, rows))
+        turned[size:] = 1
+        return turned.T, turned[:size].reshape(*shape[3:], *shape[:3]).transpose(2, 3, 4, 0, 1)
+
+    def _kernels_and_bias(self) -> tuple[Array, Array | None, bool]:
+        """The kernels as columns of a matrix (k * k * C, O), and the bias to add to products with it, if any.
+
+        Or the bias is the matrix's last row, for windows that end with a one: then True comes third.
+        """
+        kernels, bias = self.params["weight"].reshape(-1, self.out_channels), self.params.get("bias")
+        if bias is None or self.in_channels >= _MANY_CHANNELS:
+            return kernels, bias, False
+        # Where kernels are small, one number more in each takes less time than a pass over the outputs.
+        return np.concatenate((kernels, bias[np.newaxis])), None, True
 
     def describe(self) -> str:
         return f"conv {self.kernel_size}x{self.kernel_size}x{self.out_channels}"

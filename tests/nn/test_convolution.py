@@ -111,6 +111,24 @@ def test_a_float32_batch_larger_than_one_chunk_equals_the_loops(channels):
     np.testing.assert_allclose(layer.grads["bias"], wanted[2], atol=1e-3)
 
 
+@pytest.mark.parametrize("channels", [(1, 6), (8, 6)])
+def test_pictures_taken_a_few_at_a_time_give_the_same(channels, monkeypatch):
+    rng = np.random.default_rng(8)
+    layer = in_float64(Conv2D(*channels, 5, rng=rng), rng)
+    inputs = rng.standard_normal((7, 9, 8, channels[0]))
+
+    def results():
+        outputs = layer.forward(inputs, training=True).copy()
+        layer.backward(outputs.copy())
+        return outputs, layer.forward(inputs), layer.grads["weight"].copy()
+
+    at_once = results()
+    bytes_each = 5 * 4 * 25 * channels[0] * inputs.itemsize
+    monkeypatch.setattr("mnistweb.nn.windows._CHUNK_BYTES", 3 * bytes_each)  # three, three and one
+    for array, wanted in zip(results(), at_once, strict=True):
+        np.testing.assert_allclose(array, wanted, atol=1e-12)
+
+
 def test_a_vertical_edge_detector_worked_by_hand():
     layer = Conv2D(1, 1, 2, bias=False, rng=np.random.default_rng(0))
     layer.params["weight"][..., 0, 0] = [[-1, 1], [-1, 1]]
