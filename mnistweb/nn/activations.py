@@ -5,9 +5,12 @@ Each works element by element on any shape, except Softmax, which works along th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
-from mnistweb.nn.layers import Array, Layer
+from mnistweb.nn.layers import Array, Layer, Shape, Step
 
 # An array, for NumPy would have to make one of a plain 0 at every call, which shows on a single picture.
 _ZERO = np.zeros((), np.float32)
@@ -27,6 +30,9 @@ class ReLU(Layer):
         inputs.clip(0, np.inf, out=outputs)
         self.cache["outputs"] = outputs
         return outputs
+
+    def prepare(self, inputs: Array, place: Callable[[Shape], Array]) -> tuple[list[Step], Array]:
+        return [partial(np.maximum, inputs, _ZERO, out=inputs)], inputs
 
     def backward(self, grad_output: Array) -> Array:
         outputs = self.remembered("outputs")

@@ -12,12 +12,16 @@ import numpy as np
 from mnistweb.nn import winograd
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.initializers import initialize
-from mnistweb.nn.layers import Array, Layer, Shape
-from mnistweb.nn.memory import scratch
+from mnistweb.nn.layers import Array, Layer, Shape, Step
+from mnistweb.nn.memory import aligned_zeros, scratch
 from mnistweb.nn.windows import few_at_once, line_windows, parts, window_counts
 
 # With fewer channels than this, a line of k pixels is too short to be copied or multiplied fast.
 _MANY_CHANNELS = 8
+
+# For up to so many output pixels of one picture, fetching the kernels from memory takes longer than the
+# multiplications, and Winograd's kernels are twice as large.
+_FEW_PIXELS = 64
 
 
 class Conv2D(Layer):
@@ -96,6 +100,33 @@ class Conv2D(Layer):
                 if bias is not None:
                     rows += bias
         return outputs
+
+    def prepare(self, inputs: Array, place: Callable[[Shape], Array]) -> tuple[list[Step], Array]:
+        out_h, out_w, out_channels = self.output_shape(inputs.shape[1:])
+        outputs = place((1, out_h, out_w, out_channels))
+        steps: list[Step] = []
+        if rim := self.padding:
+            _, height, width, channels = inputs.shape
+            padded = aligned_zeros((1, height + 2 * rim, width + 2 * rim, channels), inputs.dtype)
+            steps.append(partial(np.copyto, padded[:, rim : rim + height, rim : rim + width], inputs))
+        else:
+            padded = inputs
+        lines = self._lines_at_once(out_h)
+        if lines and out_h * out_w > _FEW_PIXELS:
+            kernels, bias = self._mixed_kernels(lines, False), self.params.get("bias")
+            return steps + winograd.steps(padded, kernels, bias, outputs), outputs
+        kernels, bias, with_ones = self._kernels_and_bias()
+        windows = line_windows(padded, self.kernel_size, self.kernel_size, self.stride)
+        room = partial(aligned_zeros, dtype=inputs.dtype)
+        matrix, columns = self._room_for_columns(windows.shape, with_ones, room)
+        steps.append(partial(np.copyto, columns, windows))
+        if self.in_channels < _MANY_CHANNELS:
+            steps.append(partial(np.matmul, matrix, kernels, _as_rows(outputs)))
+        else:  # a product for each line: small ones make OpenBLAS copy no factor
+            steps.append(partial(np.matmul, matrix.reshape(out_h, out_w, -1), kernels, outputs[0]))
+        if bias is not None:
+            steps.append(partial(np.add, outputs, bias, outputs))
+        return steps, outputs
 
     def backward(self, grad_output: Array) -> Array | None:
         padded, weight, grad_weight = self.remembered("padded"), self.params["weight"], self.grads["weight"]

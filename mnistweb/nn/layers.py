@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +15,7 @@ from mnistweb.nn.memory import aligned_zeros
 
 Array = np.ndarray
 Shape = tuple[int, ...]
+Step = Callable[[], object]  # a call with its arguments, ready to be made
 
 
 class Layer:
@@ -51,6 +54,16 @@ class Layer:
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         """Outputs (N, ...) for inputs (N, ...)."""
         raise NotImplementedError
+
+    def prepare(self, inputs: Array, place: Callable[[Shape], Array]) -> tuple[list[Step], Array]:
+        """What ``forward`` would call for one picture, and where the outputs are afterwards.
+
+        The steps can be taken again whenever ``inputs`` (1, ...) have changed, into which they may write.
+        ``place(shape)`` gives room for outputs; what it gave out before the last time must not be needed
+        any more (see ``one_picture.py``). The layer's parameters must not change.
+        """
+        outputs = self.forward(inputs)
+        return [lambda: np.copyto(outputs, self.forward(inputs))], outputs
 
     def backward(self, grad_output: Array) -> Array | None:
         """Given d loss / d outputs, fill ``grads`` and return d loss / d inputs.
@@ -132,6 +145,9 @@ class Flatten(Layer):
             self.cache["input_shape"] = inputs.shape
         return inputs.reshape(len(inputs), -1)
 
+    def prepare(self, inputs: Array, place: Callable[[Shape], Array]) -> tuple[list[Step], Array]:
+        return [], inputs.reshape(len(inputs), -1)
+
     def backward(self, grad_output: Array) -> Array | None:
         if not self.needs_input_grad:
             return None
@@ -183,6 +199,11 @@ class Dense(Layer):
             raise self._wrong_shape(f"(N, {self.in_features})", inputs.shape, inputs.ndim - 1) from error
         outputs += self.params["bias"]
         return outputs
+
+    def prepare(self, inputs: Array, place: Callable[[Shape], Array]) -> tuple[list[Step], Array]:
+        weight, bias = self.params["weight"], self.params["bias"]
+        outputs = place((len(inputs), self.out_features))
+        return [partial(inputs.dot, weight, outputs), partial(np.add, outputs, bias, outputs)], outputs
 
     def backward(self, grad_output: Array) -> Array | None:
         inputs = self.remembered("inputs")

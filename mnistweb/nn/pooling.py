@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from mnistweb.nn.activations import ReLU
 from mnistweb.nn.errors import ConfigurationError, ShapeError
-from mnistweb.nn.layers import Array, Layer, Shape
+from mnistweb.nn.layers import Array, Layer, Shape, Step
 from mnistweb.nn.memory import scratch
 from mnistweb.nn.windows import few_at_once, parts, window_counts
 
@@ -63,6 +64,23 @@ class MaxPool2D(_WindowPool):
             self._find_winners(inputs[part], outputs[part], winners[:, part])
         self.cache.update(input_shape=inputs.shape, winners=winners)
         return outputs
+
+    def prepare(self, inputs: Array, place: Callable[[Shape], Array]) -> tuple[list[Step], Array]:
+        n, _, width, channels = inputs.shape
+        out_h, out_w, _ = self.output_shape(inputs.shape[1:])
+        # First down the columns, which are whole lines of numbers to compare, then along what is left.
+        lines, outputs = place((n, out_h, width, channels)), place((n, out_h, out_w, channels))
+        steps: list[Step] = []
+        for source, axis, largest in ((inputs, 1, lines), (lines, 2, outputs)):
+            first, *others = _places_in_windows(
+                source, axis, self.pool_size, self.stride, largest.shape[axis]
+            )
+            if not others:
+                steps.append(partial(np.copyto, largest, first))
+            for other in others:
+                steps.append(partial(np.maximum, first, other, out=largest))
+                first = largest
+        return steps, outputs
 
     def backward(self, grad_output: Array) -> Array | None:
         input_shape, winners = self.remembered("input_shape"), self.remembered("winners")
@@ -162,6 +180,13 @@ def pooled_first(layers: Sequence[Layer]) -> list[Layer]:
 def _few_pictures(pictures: Array) -> Iterator[slice]:
     """Slices of so many pictures that they are still in the processor core's own cache at the second look."""
     return parts(len(pictures), few_at_once(len(pictures), pictures[:1].nbytes))
+
+
+def _places_in_windows(pictures: Array, axis: int, size: int, stride: int, count: int) -> list[Array]:
+    """For each place in windows along one axis, the view of what all ``count`` windows hold there."""
+    before = (slice(None),) * axis
+    reach = (count - 1) * stride + 1
+    return [pictures[*before, start : start + reach : stride] for start in range(size)]
 
 
 def _check_picture(layer: Layer, input_shape: Shape) -> None:

@@ -17,12 +17,14 @@ about three times those of the plain convolution.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from mnistweb.nn.layers import Step
 from mnistweb.nn.memory import scratch, scratch_views
+from mnistweb.nn.windows import parts
 
 Array = np.ndarray
 
@@ -67,23 +69,31 @@ def convolve(padded: Array, kernels: Array, bias: Array | None, outputs: Array) 
 
     ``kernels`` are mixed_kernels(weight, lines_at_once(out_h)), ``bias`` is (O,) or None.
     """
+    few = _few(padded, outputs.shape[3], len(kernels) - 2)
+    for part in parts(len(padded), few):
+        for step in steps(padded[part], kernels, bias, outputs[part], few):
+            step()
+
+
+def steps(padded: Array, kernels: Array, bias: Array | None, outputs: Array, room: int = 1) -> list[Step]:
+    """The calls that ``convolve`` makes for up to ``room`` pictures."""
     n, _, width, channels = padded.shape
     _, out_h, out_w, out_channels = outputs.shape
     m = len(kernels) - 2
     groups = out_h // m
     mix_inputs, _, unmix = matrices(m, padded.dtype)
-    few = _few(padded, out_channels, m)
-    for start in range(0, n, few):
-        part = slice(start, min(start + few, n))
-        place = scratch_views(
-            _lay_out, m, part.stop - start, few, groups, width, channels, out_w, out_channels, padded.dtype
-        )
-        place.beyond.fill(0)  # nobody uses what is computed from these, but it shall be a number
-        np.matmul(mix_inputs, _overlapping(padded[part], m), out=place.mixed)
-        np.matmul(place.windows, kernels[:, np.newaxis], out=place.products)
-        if bias is not None:
-            np.add(place.first, bias, out=place.first)  # 1 to any power is 1: goes into every output once
-        np.matmul(unmix, place.inside, out=outputs[part].reshape(-1, groups, m, out_w * out_channels))
+    place = scratch_views(_lay_out, m, n, room, groups, width, channels, out_w, out_channels, padded.dtype)
+    calls: list[Step] = [
+        partial(place.beyond.fill, 0),  # nobody uses what is computed from these, but it shall be a number
+        partial(np.matmul, mix_inputs, _overlapping(padded, m), place.mixed),
+        partial(np.matmul, place.windows, kernels[:, np.newaxis], place.products),
+    ]
+    if bias is not None:  # 1 to any power is 1: goes into every output once
+        calls.append(partial(np.add, place.first, bias, place.first))
+    calls.append(
+        partial(np.matmul, unmix, place.inside, outputs.reshape(-1, groups, m, out_w * out_channels))
+    )
+    return calls
 
 
 class _Place(NamedTuple):
