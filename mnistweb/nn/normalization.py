@@ -21,8 +21,7 @@ Linear = TypeVar("Linear", bound=Layer)
 _ROWS_IN_A_LINE = 64
 
 # The formulas below take several passes over the data. Taken over so many numbers at a time, all but the
-# first find them in the processor core's own cache; with fewer, a second thread would more often have to wait
-# for Python's lock between them.
+# first find them in the processor core's own cache.
 _BLOCK_SIZE = 1 << 16
 
 
