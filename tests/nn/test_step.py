@@ -1,9 +1,11 @@
 """A training step: one thread and two agree, and two give the same thing each time."""
 
+import contextlib
 import multiprocessing
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from mnistweb.nn import (
     Dense,
     Flatten,
     Momentum,
+    ReLU,
     Sequential,
     ShapeError,
     TrainingError,
@@ -87,17 +90,21 @@ def use(kind, monkeypatch):
     monkeypatch.setattr("mnistweb.nn.step.best_pair", lambda *parts, **how: Pair(kind(), *parts, **how))
 
 
-def train(model, *, optimizer=None, batches=(9, 9, 4, 1)):
-    """Two epochs of a few steps; what can be compared of them, as bytes."""
-    optimizer = optimizer or Adam(weight_decay=0.01)
+def train(model, *, at_once=True):
+    """Two epochs of a few steps, in one TrainingStep or in one each; what came of them, as bytes."""
+    optimizer = Adam(weight_decay=0.01)
     optimizer.decay_mask = model.decay_mask
     found = []
-    with TrainingStep(model, softmax_cross_entropy, optimizer, threads=2) as step:
+    with contextlib.ExitStack() as open_steps:
         for epoch in range(2):
+            if epoch == 0 or not at_once:
+                open_steps.close()
+                step = TrainingStep(model, softmax_cross_entropy, optimizer, threads=2)
+                open_steps.enter_context(step)
             step.reseed(np.random.default_rng(epoch))
-            found += [step(*four_shapes(count), 0.01) for count in batches]
+            found += [step(*four_shapes(count), 0.01) for count in (9, 9, 4, 1)]
     moments = [moment.tobytes() for moment in optimizer.moments.values()]
-    return [model.flat_params.tobytes(), model.flat_buffers.tobytes(), *moments, found]
+    return [model.flat_params.tobytes(), model.flat_buffers.tobytes(), *moments, optimizer.steps_taken, found]
 
 
 @pytest.mark.parametrize("make", [tiny_convnet, wide_perceptron])
@@ -109,22 +116,37 @@ def test_two_threads_give_the_same_bits_each_time_and_in_either_way(make, monkey
     assert runs[0] == runs[1] == runs[2]
 
 
-def test_a_pair_that_takes_over_goes_on_with_the_same_bits():
-    """The moments, the running averages and the count of steps come along, and come back."""
-    at_once, in_two = wide_perceptron(), wide_perceptron()
-    optimizer = Adam(weight_decay=0.01)
-    wanted = train(at_once, batches=(9, 4))
-    in_two_optimizer = Adam(weight_decay=0.01)
-    in_two_optimizer.decay_mask = in_two.decay_mask
-    for epoch in range(2):
-        with TrainingStep(in_two, softmax_cross_entropy, in_two_optimizer, threads=2) as step:
-            step.reseed(np.random.default_rng(epoch))
-            for count in (9, 4):
-                step(*four_shapes(count), 0.01)
-    assert in_two.flat_params.tobytes() == wanted[0]
-    assert in_two.flat_buffers.tobytes() == wanted[1]
-    assert in_two_optimizer.steps_taken == 4
-    assert optimizer.steps_taken == 0
+@pytest.mark.parametrize("make", [tiny_convnet, partial(wide_perceptron, batch_norm=True)])
+def test_a_pair_that_takes_over_goes_on_with_the_same_bits(make):
+    """Parameters, moments, running averages and the count of steps come along, and come back."""
+    assert train(make(dropout_rate=0.5), at_once=False) == train(make(dropout_rate=0.5))
+
+
+def matrix_further_in(*, seed=0):
+    """Its second member needs all of each input, for a small layer comes first."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        Flatten(),
+        Dense(64, 16, rng=rng),
+        ReLU(),
+        Dense(16, 2048, rng=rng),
+        ReLU(),
+        Dense(2048, 4, rng=rng),
+    ]
+    return Sequential(layers, input_shape=SHAPE)
+
+
+@pytest.mark.parametrize("make", [wide_perceptron, matrix_further_in])
+def test_small_arrays_are_changed_once_however_they_are_shared_out(make, monkeypatch):
+    models = []
+    for many in (1, 1 << 13, 1 << 20):
+        monkeypatch.setattr("mnistweb.nn.halves._MANY_NUMBERS", many)
+        models.append(make())
+        take_step(models[-1], four_shapes(8), threads=2)
+    alone = make()
+    take_step(alone, four_shapes(8), threads=1)
+    for model in models:
+        np.testing.assert_allclose(model.flat_params, alone.flat_params, atol=1e-6)
 
 
 # Adam would make much of the rounding errors in the gradient of a bias that BatchNorm subtracts again.
