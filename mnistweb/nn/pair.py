@@ -137,8 +137,8 @@ class Pair:
     """The pair as its first member sees it, which is the calling thread; ``close`` ends the second.
 
     Until then the parameters of the model and the moments of the optimizer lie in memory that both see, and
-    the gradients of the model are what the first member needed of them. Raises OSError when there is no
-    second process to be had.
+    the gradients of the model are what the first member needed of them; neither may be given other arrays.
+    Raises OSError when there is no second process to be had.
     """
 
     def __init__(
