@@ -46,7 +46,7 @@ from mnistweb.nn.model import Sequential
 from mnistweb.nn.optimizers import Optimizer
 
 # A process that looks for the other again and again goes on within a microsecond; one that sleeps needs fifty
-# to wake. So many looks take half a millisecond, then it leaves the processor to others.
+# to wake. So many looks take some 150 microseconds, then it leaves the processor to others.
 _LOOKS = 3000
 
 _SECONDS_BETWEEN_CHECKS = 0.05
