@@ -21,7 +21,7 @@ from mnistweb.nn.memory import aligned_copy, aligned_zeros
 Array = np.ndarray
 
 # A formula takes several passes. Over so many numbers at a time, all but the first find them in a near cache.
-_BLOCK_SIZE = 1 << 16
+_BLOCK_SIZE = 1 << 15
 
 
 class Optimizer:
@@ -57,7 +57,7 @@ class Optimizer:
         """
         self._prepare(params, grads)
         self.steps_taken += 1
-        for block in _blocks(parts, params.size):
+        for block in reversed(list(_blocks(parts, params.size))):
             moments = {name: moment[block] for name, moment in self.moments.items()}
             some_params, some_grads = params[block], grads[block]
             scratch = self._scratch[: some_params.size]

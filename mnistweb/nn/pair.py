@@ -150,13 +150,14 @@ class Pair:
         self._replica = model.replica(kind.zeros)
         dtype = model.flat_params.dtype
         # What the second member is given: its part of a batch, and its order (how many examples those are and
-        # which share of the batch, the learning rate, whether the targets are soft), and new random streams.
-        # What it gives back, beside gradients, is what it died of.
+        # which share of the batch, the learning rate, whether the targets are soft, how many times there are
+        # new random streams), and those. What it gives back, beside gradients, is what it died of.
         self._inputs = kind.zeros((MOST_EXAMPLES, math.prod(model.input_shape)), dtype)
         self._labels = kind.zeros((MOST_EXAMPLES,), np.int64)
         self._soft_targets = kind.zeros((MOST_EXAMPLES, model.num_classes), dtype)
-        self._order = kind.zeros((4,), np.float64)
+        self._order = kind.zeros((5,), np.float64)
         self._streams, self._errors = kind.queue(), kind.queue()
+        self._reseeds = 0  # since the last step
 
         self._meeting = _Meeting(kind)
         checks = (self._look_for_second, partial(_look_for_first, os.getpid()))
@@ -206,6 +207,7 @@ class Pair:
         first, second = rng.spawn(2)
         # A copy made before anything is drawn.
         self._streams.put(second if self._halve_batch else copy.deepcopy(first))
+        self._reseeds += 1
         self.model.reseed(first)
 
     def close(self) -> None:
@@ -237,7 +239,8 @@ class Pair:
         rows = inputs.reshape(count, self._inputs.shape[1])
         self._inputs[:count, self._looked_at] = rows[:, self._looked_at]
         (self._soft_targets if is_soft else self._labels)[:count] = targets
-        self._order[...] = count, share, learning_rate, is_soft
+        self._order[...] = count, share, learning_rate, is_soft, self._reseeds
+        self._reseeds = 0
         self._replica.flat_buffers[...] = self.model.flat_buffers
 
     def _work(self) -> None:
@@ -250,9 +253,9 @@ class Pair:
             try:
                 while True:
                     self._second.meet()
-                    while not self._streams.empty():
+                    count, share, learning_rate, is_soft, reseeds = self._order.tolist()
+                    for _ in range(int(reseeds)):
                         self._replica.reseed(self._streams.get())
-                    count, share, learning_rate, is_soft = self._order.tolist()
                     batch = slice(int(count))
                     inputs = self._inputs[batch].reshape(int(count), *self.model.input_shape)
                     targets = (self._soft_targets if is_soft else self._labels)[batch]
