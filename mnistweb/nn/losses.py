@@ -26,44 +26,43 @@ def softmax_cross_entropy(
     Raises ShapeError when the shapes do not go together, LabelError for labels outside 0..C-1, and
     ConfigurationError for a smoothing outside [0, 1).
     """
-    one_hot = _as_probability_rows(logits, targets, label_smoothing)
-    # log softmax, with the row's maximum taken off first so that exp cannot overflow; NumPy finds the maxima
-    # of a few long columns much sooner than those of many short rows
-    maxima = logits.T.copy().max(axis=0)
-    shifted = logits - maxima[:, np.newaxis]
-    exponentials = np.exp(shifted)
-    sums = exponentials.sum(axis=1, keepdims=True)
-    log_probabilities = shifted - np.log(sums)
+    # A row for each class from here on: NumPy goes along a few long rows sooner than along many short ones.
+    wanted = _as_probabilities(logits, targets, label_smoothing)
+    # log softmax, with the maximum of each example taken off first so that exp cannot overflow
+    log_probabilities = logits.T.copy()
+    log_probabilities -= log_probabilities.max(axis=0)
+    probabilities = np.exp(log_probabilities)
+    sums = probabilities.sum(axis=0)
+    log_probabilities -= np.log(sums)
+    probabilities /= sums
     batch_size = len(logits)
     # One sum over all entries; the two arrays as flat vectors make it a dot product.
-    loss = -float(one_hot.ravel() @ log_probabilities.ravel()) / batch_size
-    grad_logits = exponentials
-    grad_logits /= sums
-    grad_logits -= one_hot
-    grad_logits /= batch_size
-    return loss, grad_logits
+    loss = -float(wanted.ravel() @ log_probabilities.ravel()) / batch_size
+    probabilities -= wanted
+    probabilities /= batch_size
+    return loss, probabilities.T
 
 
-def _as_probability_rows(logits: np.ndarray, targets: np.ndarray, label_smoothing: float) -> np.ndarray:
-    """Targets as rows of probabilities (N, C) in the dtype of the logits, smoothed."""
+def _as_probabilities(logits: np.ndarray, targets: np.ndarray, label_smoothing: float) -> np.ndarray:
+    """Targets as probabilities (C, N), a row for each class, in the dtype of the logits, smoothed."""
     if logits.ndim != 2 or len(logits) == 0:
         raise ShapeError(f"softmax_cross_entropy expected logits of shape (N, classes), got {logits.shape}")
     if not 0 <= label_smoothing < 1:
         raise ConfigurationError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
     batch_size, classes = logits.shape
     if targets.shape == (batch_size, classes):
-        rows = targets.astype(logits.dtype)
+        wanted = targets.T.astype(logits.dtype, order="C")
     elif targets.shape == (batch_size,) and np.issubdtype(targets.dtype, np.integer):
         if targets.min() < 0 or targets.max() >= classes:
             raise LabelError(f"labels must be 0..{classes - 1}, got {targets.min()}..{targets.max()}")
-        rows = np.zeros_like(logits)
-        rows[np.arange(batch_size), targets] = 1
+        wanted = np.zeros((classes, batch_size), logits.dtype)
+        wanted[targets, np.arange(batch_size)] = 1
     else:
         raise ShapeError(
             f"softmax_cross_entropy expected {batch_size} integer labels or targets of shape {logits.shape}, "
             f"got {targets.dtype} of shape {targets.shape}"
         )
     if label_smoothing:
-        rows *= 1 - label_smoothing
-        rows += label_smoothing / classes
-    return rows
+        wanted *= 1 - label_smoothing
+        wanted += label_smoothing / classes
+    return wanted
