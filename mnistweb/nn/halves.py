@@ -5,7 +5,8 @@
 * A network of dense layers has large matrices: each member takes the whole batch through half of every one.
   Of y = x W it finds x1 W1, where x1 is half of the inputs and W1 the rows of weights that belong to them,
   and y = x1 W1 + x2 W2. It alone reads and changes these rows, so they never travel from one processor to the
-  other (Shoeybi et al., "Megatron-LM", 2019, section 3, by rows). What is small, both compute alike.
+  other (Shoeybi et al., "Megatron-LM", 2019, section 3, by rows). Where y goes, through an activation, into
+  another large matrix, each member needs only its half of y. What is small, both compute alike.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mnistweb.nn.activations import ReLU, Sigmoid, Tanh
 from mnistweb.nn.layers import Array, Dense, Flatten, Layer, Shape
 from mnistweb.nn.model import Sequential
 from mnistweb.nn.optimizers import Optimizer
@@ -129,6 +131,12 @@ def _is_large(layer: Layer) -> bool:
     return isinstance(layer, Dense) and layer.in_features > 1 and layer.params["weight"].size >= _MANY_WEIGHTS
 
 
+def _leads_to_large(layers: Sequence[Layer]) -> bool:
+    """Whether a large matrix comes next that needs only half of what goes into these layers for half of it."""
+    following = next((layer for layer in layers if not isinstance(layer, ReLU | Tanh | Sigmoid)), None)
+    return following is not None and _is_large(following)
+
+
 def halve_parameters(models: Sequence[Sequential]) -> tuple[Parts, Parts]:
     """What each member changes where each has a gradient of everything: one half."""
     first, second = _halves(models[0].flat_params.size)
@@ -148,7 +156,8 @@ def halve_matrices(
     turns = [0]  # where one member's part ends and the other's begins
     behind = end = 0  # the place behind the last large matrix, and behind all arrays so far
     stand_ins: dict[Layer, Layer] = {}
-    for layers in zip(*(model.layers for model in models), strict=True):
+    in_halves = False  # what goes into the layer
+    for index, layers in enumerate(zip(*(model.layers for model in models), strict=True)):
         layer = layers[0]
         for name, param in layer.params.items():
             if name == "weight" and isinstance(layer, Dense) and _is_large(layer):
@@ -157,8 +166,9 @@ def halve_matrices(
                 turns.append(end + _halves(layer.in_features)[0].stop * layer.out_features)
                 behind = end + param.size
                 room = _Room.of(layer, zeros, dtype)
+                takes_half, in_halves = in_halves, _leads_to_large(models[0].layers[index + 1 :])
                 for me, dense in enumerate(layers):
-                    stand_ins[dense] = HalfDense(dense, me, meets[me], room)
+                    stand_ins[dense] = HalfDense(dense, me, meets[me], room, takes_half, in_halves)
             end += param.size
     turns += [_turn(behind, end), end]
     for model in models:
@@ -179,50 +189,72 @@ class _Room(NamedTuple):
     """Memory for what both members find of a Dense layer, up to so many examples."""
 
     products: Array  #: (2, examples, out_features)
-    grads: tuple[Array, Array]  #: of the inputs, (examples, half of in_features) each
+    grad_outputs: Array  #: (examples, out_features), if each member has found half of it
+    grad_inputs: tuple[Array, Array]  #: (examples, half of in_features) each
 
     @classmethod
     def of(cls, dense: Dense, zeros: Allocate, dtype: Any) -> _Room:
         products = zeros((2, MOST_EXAMPLES, dense.out_features), dtype)
+        grad_outputs = zeros((MOST_EXAMPLES, dense.out_features), dtype)
         first, second = (
             zeros((MOST_EXAMPLES, half.stop - half.start), dtype) for half in _halves(dense.in_features)
         )
-        return cls(products, (first, second))
+        return cls(products, grad_outputs, (first, second))
 
 
 class HalfDense(Layer):
-    """In training, does the work of a Dense layer together with another one that has the other half of it."""
+    """In training, does the work of a Dense layer together with another one that has the other half of it.
 
-    def __init__(self, dense: Dense, me: int, meet: Meet, room: _Room) -> None:
+    If it ``takes_half``, its inputs, and what it finds of their gradient, are only those that belong to its
+    rows, and if it ``gives_half``, so are its outputs to the rows of the next one.
+    """
+
+    def __init__(
+        self, dense: Dense, me: int, meet: Meet, room: _Room, takes_half: bool, gives_half: bool
+    ) -> None:
         super().__init__()
         self.params, self.grads = dense.params, dense.grads
         self._dense, self._me, self._meet, self._room = dense, me, meet, room
-        self._halves = _halves(dense.in_features)
-        self._mine = self._halves[me]
+        self._rows = _halves(dense.in_features)[me]
+        self._columns = _halves(dense.out_features)[me] if gives_half else slice(None)
+        self._takes_half, self._gives_half = takes_half, gives_half
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
         if not training:
             return self._dense.forward(inputs)
+        if not self._takes_half:
+            inputs = inputs[:, self._rows]
         self.cache["inputs"] = inputs
-        products = self._room.products[:, : len(inputs)]
-        np.matmul(inputs[:, self._mine], self.params["weight"][self._mine], out=products[self._me])
+        first, second = products = self._room.products[:, : len(inputs)]
+        np.matmul(inputs, self.params["weight"][self._rows], out=products[self._me])
         self._meet()
-        outputs = self.reuse("outputs", products.shape[1:], products.dtype)
-        np.add(products[0], products[1], out=outputs)
-        outputs += self.params["bias"]
+        bias = self.params["bias"][self._columns]
+        outputs = self.reuse("outputs", (len(inputs), len(bias)), bias.dtype)
+        np.add(first[:, self._columns], second[:, self._columns], out=outputs)
+        outputs += bias
         return outputs
 
     def backward(self, grad_output: Array) -> Array | None:
         """Fill the gradients of one's own rows and of the bias; the rest as in Dense."""
         inputs = self.remembered("inputs")
-        np.matmul(inputs[:, self._mine].T, grad_output, out=self.grads["weight"][self._mine])
+        if self._gives_half:
+            whole = self._room.grad_outputs[: len(inputs)]
+            whole[:, self._columns] = grad_output
+            self._meet()
+            grad_output = whole
+        np.matmul(inputs.T, grad_output, out=self.grads["weight"][self._rows])
         grad_output.sum(axis=0, out=self.grads["bias"])
         if not self.needs_input_grad:
             return None
-        found = [grads[: len(inputs)] for grads in self._room.grads]
-        np.matmul(grad_output, self.params["weight"][self._mine].T, out=found[self._me])
+        found = [grad[: len(inputs)] for grad in self._room.grad_inputs]
+        mine = found[self._me]
+        np.matmul(grad_output, self.params["weight"][self._rows].T, out=mine)
+        if self._takes_half:
+            return mine
         self._meet()
-        return np.concatenate(found, axis=1, out=self.reuse("grad", inputs.shape, inputs.dtype))
+        return np.concatenate(
+            found, axis=1, out=self.reuse("grad", (len(inputs), self._dense.in_features), mine.dtype)
+        )
 
 
 def _halves(size: int) -> tuple[slice, slice]:
