@@ -23,6 +23,13 @@ Array = np.ndarray
 # A formula takes several passes. Over so many numbers at a time, all but the first find them in a near cache.
 _BLOCK_SIZE = 1 << 15
 
+# The moment of a weight that has no gradient for long, as behind a pixel at the edge, fades by a tenth at each
+# step, down to the smallest numbers that there are, and stays at those for good, for rounding gives the same
+# number again. Processors take a hundred times longer with such ("subnormal") numbers than with others. So
+# every now and then what is too small to move any weight becomes zero, before it gets there.
+_NEGLIGIBLE = 1e-30
+_STEPS_BETWEEN_SWEEPS = 64
+
 
 class Optimizer:
     """What all optimizers share: the count of steps, the moments, and weight decay.
@@ -67,6 +74,9 @@ class Optimizer:
                     decay *= self.decay_mask[block]
                 self.apply_decay(some_params, some_grads, learning_rate, decay)
             self.update(some_params, some_grads, learning_rate, scratch, **moments)
+            if self.steps_taken % _STEPS_BETWEEN_SWEEPS == 0:
+                for moment in moments.values():
+                    moment[np.abs(moment, out=scratch) < _NEGLIGIBLE] = 0
 
     def apply_decay(self, params: Array, grads: Array, learning_rate: float, decay: Array) -> None:
         """g = g + decay, where decay is weight_decay * w."""

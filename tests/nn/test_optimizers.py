@@ -130,6 +130,20 @@ def test_two_that_change_a_part_each_do_what_one_does(optimizer, monkeypatch):
         np.testing.assert_array_equal(first.moments[name], moment)
 
 
+@pytest.mark.parametrize("optimizer", [Momentum, RMSProp, Adam, AdamW])
+def test_a_moment_that_fades_does_not_end_among_subnormal_numbers(optimizer):
+    """Those are never left again, and take a hundred times longer to compute with."""
+    params, grads = np.ones(2, np.float32), np.ones(2, np.float32)
+    fading = optimizer()
+    with np.errstate(under="raise"):
+        for _ in range(10_000):
+            fading.step(params, grads.copy(), 1e-3)
+            grads[0] = 0
+    faded, other = fading.moments[fading.moment_names[0]]
+    assert faded == 0
+    assert other != 0
+
+
 def test_a_state_of_another_optimizer_is_refused():
     adam = Adam()
     adam.step(np.ones(2), np.ones(2), RATE)
