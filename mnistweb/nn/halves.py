@@ -132,7 +132,7 @@ def _is_large(layer: Layer) -> bool:
 
 
 def _leads_to_large(layers: Sequence[Layer]) -> bool:
-    """Whether a large matrix comes next that needs only half of what goes into these layers for half of it."""
+    """Whether these layers begin with activations, if with anything, and then a large matrix comes."""
     following = next((layer for layer in layers if not isinstance(layer, ReLU | Tanh | Sigmoid)), None)
     return following is not None and _is_large(following)
 

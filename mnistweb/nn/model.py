@@ -16,7 +16,7 @@ from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Dense, Dropout, Flatten, Layer, Shape
 from mnistweb.nn.memory import aligned_zeros
-from mnistweb.nn.normalization import BatchNorm, fold, rectified_at_once
+from mnistweb.nn.normalization import BatchNorm, fold, norms_joined
 from mnistweb.nn.one_picture import OnePicture
 from mnistweb.nn.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D, pooled_first
 
@@ -205,7 +205,7 @@ class Sequential:
 
     def substitute(self, stand_in: Callable[[Layer], Layer]) -> None:
         """From now on compute with ``stand_in(layer)`` for each of the layers; ``layers`` stays as it is."""
-        self._in_order = [stand_in(layer) for layer in rectified_at_once(pooled_first(self.layers))]
+        self._in_order = [stand_in(layer) for layer in norms_joined(pooled_first(self.layers))]
         self._skip_useless_gradients()
         self._work_in_place()
 

@@ -13,6 +13,7 @@ from mnistweb.nn.activations import ReLU
 from mnistweb.nn.errors import ConfigurationError, ShapeError
 from mnistweb.nn.layers import Array, Layer, Shape
 from mnistweb.nn.memory import scratch
+from mnistweb.nn.pooling import MaxPool2D, few_pictures
 
 Linear = TypeVar("Linear", bound=Layer)
 
@@ -58,26 +59,29 @@ class BatchNorm(Layer):
             outputs = inputs * scale
             outputs += shift
             return outputs
-        rows = inputs.reshape(-1, self.features)  # (N * H * W, features)
-        lines = self._lines(inputs)
-        mean, variance = self._measure(lines)
+        mean, variance = self._measure(self._lines(inputs))
         inverse_deviation = 1 / np.sqrt(variance + self.epsilon)
-        self._remember_averages(mean, variance, len(rows))
+        self._remember_averages(mean, variance, inputs.size // self.features)
         scale = self.params["gamma"] * inverse_deviation
+        kept = self._keep(inputs)
+        lines = self._lines(kept)
         scales, shifts = _repeated(lines, scale, self.params["beta"] - mean * scale)
         outputs = self.reuse("outputs", lines.shape, lines.dtype)
         for block in _blocks(lines):
             some = np.multiply(lines[block], scales, out=outputs[block])
             some += shifts
             self._go_on(some)
-        self.cache.update(rows=rows, mean=mean, inverse_deviation=inverse_deviation, outputs=outputs)
-        return outputs.reshape(inputs.shape)
+        self.cache.update(
+            inputs=inputs, kept=lines, mean=mean, inverse_deviation=inverse_deviation, outputs=outputs
+        )
+        return outputs.reshape(kept.shape)
 
-    def backward(self, grad_output: Array) -> Array | None:
-        rows, mean, inverse_deviation = map(self.remembered, ("rows", "mean", "inverse_deviation"))
-        lines, grad_lines = self._lines(rows), self._lines(grad_output)
+    def backward(self, grad_output: Array) -> Array:
+        inputs, lines = self.remembered("inputs"), self.remembered("kept")
+        mean, inverse_deviation = self.remembered("mean"), self.remembered("inverse_deviation")
+        grad_lines = self._lines(grad_output)
         grad_beta, grad_gamma = self.grads["beta"], self.grads["gamma"]
-        # normalised = (rows - mean) * inverse_deviation; grad_gamma = sum(grad * normalised)
+        # normalised = (inputs - mean) * inverse_deviation; grad_gamma = sum(grad * normalised)
         grad_beta[...] = grad_gamma[...] = 0
         (means,) = _repeated(lines, mean)
         for block in _blocks(lines):
@@ -90,17 +94,29 @@ class BatchNorm(Layer):
         # The batch's mean and variance depend on each input too. Taking that into account removes from the
         # gradient its own mean and its part along the normalised values (Ioffe, Szegedy, section 3):
         # grad_inputs = scale * (grad - mean(grad) - normalised * mean(grad * normalised)), here as
-        #             = scale * grad + slope * rows + offset
+        #             = scale * grad + slope * inputs + offset
+        count = inputs.size // self.features
         scale = self.params["gamma"] * inverse_deviation
-        slope = -scale * inverse_deviation * grad_gamma / len(rows)
-        offset = -scale * grad_beta / len(rows) - slope * mean
+        slope = -scale * inverse_deviation * grad_gamma / count
+        offset = -scale * grad_beta / count - slope * mean
+        return self._grad_inputs(inputs, grad_output, scale, slope, offset)
+
+    def _grad_inputs(
+        self, inputs: Array, grad_output: Array, scale: Array, slope: Array, offset: Array
+    ) -> Array:
+        """scale * grad_output + slope * inputs + offset, in the place of ``grad_output``."""
+        lines, grad_lines = self._lines(inputs), self._lines(grad_output)
         scales, slopes, offsets = _repeated(lines, scale, slope, offset)
         for block in _blocks(lines):
             correction = np.multiply(lines[block], slopes, out=_scratch_for(lines[block]))
             correction += offsets
             grad_lines[block] *= scales
             grad_lines[block] += correction
-        return grad_lines.reshape(grad_output.shape)
+        return grad_output
+
+    def _keep(self, inputs: Array) -> Array:
+        """Those of the inputs that are normalised, if not all of them are needed afterwards."""
+        return inputs
 
     def _go_on(self, outputs: Array) -> None:
         """Room for what comes next, where it is best done while these numbers are in the cache."""
@@ -165,21 +181,41 @@ class BatchNorm(Layer):
 
 
 class BatchNormReLU(BatchNorm):
-    """A BatchNorm and the ReLU that follows it as one layer, which needs fewer walks through memory.
+    """A BatchNorm, a MaxPool2D if one follows, and a ReLU as one layer, with fewer walks through memory.
 
-    ReLU takes each block of numbers while it is in the cache. All arrays are those of ``norm``.
+    ReLU takes each block of numbers while it is in the cache. Scaling and shifting keep the order of numbers
+    where gamma is not negative, so the largest of a window can be found first; what is not the largest need
+    then not be normalised, and on the way back has no gradient but what comes through mean and variance.
+    All arrays are those of ``norm``.
     """
 
     keeps_outputs = True
 
-    def __init__(self, norm: BatchNorm, relu: ReLU) -> None:
+    def __init__(self, norm: BatchNorm, relu: ReLU, pool: MaxPool2D | None = None) -> None:
         super().__init__(norm.features, norm.momentum, norm.epsilon)
         self.params, self.grads, self.buffers = norm.params, norm.grads, norm.buffers
-        self._relu = relu
+        self._layers: list[BatchNorm | MaxPool2D | ReLU] = [norm, *([pool] if pool else []), relu]
+        self._pool = pool
 
     def forward(self, inputs: Array, *, training: bool = False) -> Array:
-        outputs = super().forward(inputs, training=training)
-        return outputs if training else self._relu.forward(outputs)
+        at_once = training and (self._pool is None or (self.params["gamma"] >= 0).all())
+        if training:
+            self.cache["at_once"] = at_once
+        if at_once:
+            return super().forward(inputs, training=True)
+        for layer in self._layers:
+            inputs = layer.forward(inputs, training=training)
+        return inputs
+
+    def backward(self, grad_output: Array) -> Array:
+        if self.remembered("at_once"):
+            return super().backward(grad_output)
+        for layer in reversed(self._layers):
+            grad_output = layer.backward(grad_output)
+        return grad_output
+
+    def _keep(self, inputs: Array) -> Array:
+        return inputs if self._pool is None else self._pool.forward(inputs, training=True)
 
     def _go_on(self, outputs: Array) -> None:
         outputs.clip(0, np.inf, out=outputs)
@@ -190,15 +226,33 @@ class BatchNormReLU(BatchNorm):
         grads *= is_on
         return grads
 
+    def _grad_inputs(
+        self, inputs: Array, grad_output: Array, scale: Array, slope: Array, offset: Array
+    ) -> Array:
+        if self._pool is None:
+            return super()._grad_inputs(inputs, grad_output, scale, slope, offset)
+        grad_output *= scale
+        grad_inputs = self.reuse("grad", inputs.shape, grad_output.dtype)
+        lines = self._lines(inputs[0])
+        slopes, offsets = _repeated(lines, slope, offset)
+        for part in few_pictures(inputs):
+            shape = (-1, *lines.shape)
+            some = np.multiply(inputs[part].reshape(shape), slopes, out=grad_inputs[part].reshape(shape))
+            some += offsets
+            self._pool.add_to_winners(grad_inputs, grad_output, part)
+        return grad_inputs
 
-def rectified_at_once(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers, with one BatchNormReLU for each BatchNorm that a ReLU follows."""
+
+def norms_joined(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers, with one BatchNormReLU for each BatchNorm that a ReLU follows, or a MaxPool2D and ReLU."""
     joined: list[Layer] = []
     for layer in layers:
-        if isinstance(layer, ReLU) and joined and type(joined[-1]) is BatchNorm:
-            joined[-1] = BatchNormReLU(joined[-1], layer)
-        else:
-            joined.append(layer)
+        joined.append(layer)
+        match joined[-3:]:
+            case [*_, BatchNorm() as norm, ReLU() as relu] if type(norm) is BatchNorm:
+                joined[-2:] = [BatchNormReLU(norm, relu)]
+            case [BatchNorm() as norm, MaxPool2D() as pool, ReLU() as relu] if type(norm) is BatchNorm:
+                joined[-3:] = [BatchNormReLU(norm, relu, pool)]
     return joined
 
 

@@ -59,7 +59,7 @@ class MaxPool2D(_WindowPool):
             return outputs
         outputs = self.reuse("outputs", shape, inputs.dtype)
         winners = self.reuse("winners", (self.pool_size**2, *shape), bool)
-        for part in _few_pictures(inputs):
+        for part in few_pictures(inputs):
             self._largest(inputs[part], outputs[part])
             self._find_winners(inputs[part], outputs[part], winners[:, part])
         self.cache.update(input_shape=inputs.shape, winners=winners)
@@ -82,20 +82,27 @@ class MaxPool2D(_WindowPool):
                 first = largest
         return steps, outputs
 
-    def backward(self, grad_output: Array) -> Array | None:
+    def backward(self, grad_output: Array) -> Array:
         input_shape, winners = self.remembered("input_shape"), self.remembered("winners")
         grad_inputs = self.reuse("grad", input_shape, grad_output.dtype)
         overlapping = self.stride < self.pool_size
         if overlapping or not self._covers(input_shape):
             # The array is used again, and the layer before may have written into all of it.
             grad_inputs[...] = 0
-        for part in _few_pictures(grad_inputs):
+        for part in few_pictures(grad_inputs):
+            if overlapping:
+                self.add_to_winners(grad_inputs, grad_output, part)
+                continue
             for wins, grads in zip(winners[:, part], self._corners(grad_inputs[part]), strict=True):
-                if overlapping:
-                    grads += grad_output[part] * wins
-                else:  # each pixel lies in one window at most
-                    np.multiply(grad_output[part], wins, out=grads)
+                np.multiply(grad_output[part], wins, out=grads)  # each pixel lies in one window at most
         return grad_inputs
+
+    def add_to_winners(self, grad_inputs: Array, grad_output: Array, part: slice) -> None:
+        """Add the gradient of each window, in this part of the pictures, to that of the pixel that won."""
+        winners, grad = self.remembered("winners"), grad_output[part]
+        share = scratch("share", grad.shape, grad.dtype)
+        for wins, grads in zip(winners[:, part], self._corners(grad_inputs[part]), strict=True):
+            grads += np.multiply(grad, wins, out=share)
 
     def _covers(self, shape: Shape) -> bool:
         """Whether every pixel of (N, H, W, C) lies in a window."""
@@ -177,7 +184,7 @@ def pooled_first(layers: Sequence[Layer]) -> list[Layer]:
     return ordered
 
 
-def _few_pictures(pictures: Array) -> Iterator[slice]:
+def few_pictures(pictures: Array) -> Iterator[slice]:
     """Slices of so many pictures that they are still in the processor core's own cache at the second look."""
     return parts(len(pictures), few_at_once(len(pictures), pictures[:1].nbytes))
 

@@ -5,7 +5,7 @@ import pytest
 
 from mnistweb.nn.activations import ReLU
 from mnistweb.nn.errors import ConfigurationError, ShapeError, TrainingError
-from mnistweb.nn.normalization import BatchNorm, rectified_at_once
+from mnistweb.nn.normalization import BatchNorm, BatchNormReLU, norms_joined
 from mnistweb.nn.pooling import MaxPool2D
 
 
@@ -114,7 +114,7 @@ def test_with_relu_in_one_walk_it_finds_the_same_bits(shape):
     inputs, grad = (rng.standard_normal(shape).astype(np.float32) for _ in range(2))
     norm, relu = layer_with_random_params(shape[-1], np.float32), ReLU()
     twin = layer_with_random_params(shape[-1], np.float32)
-    (joined,) = rectified_at_once([twin, ReLU()])
+    (joined,) = norms_joined([twin, ReLU()])
     results = []
     for forward, backward in (
         (
@@ -131,9 +131,47 @@ def test_with_relu_in_one_walk_it_finds_the_same_bits(shape):
     assert (results[0][0] >= 0).all()
 
 
-def test_only_a_relu_that_follows_at_once_is_joined():
-    layers = [BatchNorm(2), MaxPool2D(2), ReLU(), BatchNorm(2)]
-    assert rectified_at_once(layers) == layers
+@pytest.mark.parametrize("all_positive", [True, False])
+@pytest.mark.parametrize(("shape", "pool_size", "stride"), [((64, 26, 26, 8), 2, 2), ((3, 9, 8, 5), 3, 2)])
+def test_what_is_not_the_largest_need_not_be_normalised(shape, pool_size, stride, all_positive):
+    """Outputs, gradients and running averages are those of the three layers, one after another."""
+    rng = np.random.default_rng(7)
+    inputs = rng.standard_normal(shape).astype(np.float32) + 3
+    layers, twins = (
+        [layer_with_random_params(shape[-1], np.float32), MaxPool2D(pool_size, stride), ReLU()]
+        for _ in range(2)
+    )
+    (at_once,) = norms_joined(twins)
+    for norm in (layers[0], twins[0]):
+        gamma = norm.params["gamma"]
+        np.abs(gamma, out=gamma)
+        gamma[0] *= 1 if all_positive else -1
+    for _ in range(2):  # memory that is used again holds what the first time left there
+        plain, quick = inputs, at_once.forward(inputs, training=True)
+        for layer in layers:
+            plain = layer.forward(plain, training=True)
+        np.testing.assert_array_equal(quick, plain)
+        grad = rng.standard_normal(plain.shape).astype(np.float32)
+        quick_grad, plain_grad = at_once.backward(grad.copy()), grad.copy()
+        for layer in reversed(layers):
+            plain_grad = layer.backward(plain_grad)
+        np.testing.assert_allclose(quick_grad, plain_grad, atol=1e-5)
+        for name, wanted in layers[0].grads.items():
+            np.testing.assert_allclose(twins[0].grads[name], wanted, rtol=1e-4)
+        for name, wanted in layers[0].buffers.items():
+            np.testing.assert_array_equal(twins[0].buffers[name], wanted)
+    plain = inputs
+    for layer in layers:
+        plain = layer.forward(plain)
+    np.testing.assert_array_equal(at_once.forward(inputs), plain)
+
+
+def test_only_a_relu_that_follows_is_joined():
+    apart = [BatchNorm(2), MaxPool2D(2), MaxPool2D(2), ReLU(), BatchNorm(2), MaxPool2D(2)]
+    assert norms_joined(apart) == apart
+    together = [ReLU(), BatchNorm(2), ReLU(), MaxPool2D(2), BatchNorm(2), MaxPool2D(2), ReLU(), ReLU()]
+    kinds = [type(layer) for layer in norms_joined(together)]
+    assert kinds == [ReLU, BatchNormReLU, MaxPool2D, BatchNormReLU, ReLU]
 
 
 def test_a_large_image_batch_in_float32_is_as_good_as_in_float64():
