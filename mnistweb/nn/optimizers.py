@@ -23,10 +23,10 @@ Array = np.ndarray
 # A formula takes several passes. Over so many numbers at a time, all but the first find them in a near cache.
 _BLOCK_SIZE = 1 << 15
 
-# The moment of a weight that has no gradient for long, as behind a pixel at the edge, fades by a tenth a step,
-# down to the smallest numbers there are, and stays there, for rounding gives the same number again. Processors
-# take a hundred times longer with such ("subnormal") numbers than with others. So now and then what is too
-# small to move any weight becomes zero, before it gets there.
+# The moment of a weight that has no gradient for long, as behind a pixel at the edge, fades by a tenth a
+# step, down to the smallest numbers there are, and stays there, for rounding gives the same number again.
+# Processors take a hundred times longer with such ("subnormal") numbers than with others. So now and then
+# what is too small to move any weight becomes zero, before it gets there.
 _NEGLIGIBLE = 1e-30
 _STEPS_BETWEEN_SWEEPS = 64
 
