@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -55,7 +56,30 @@ class Member:
     """One of the two, with all that it needs for a step: the first is ``me`` = 0, the second 1.
 
     ``own`` are the parts of the flat parameters that this member changes, ``found`` is (2, 4) that both see.
+    A subclass is one way to divide the work, and says in its class methods what that means for a pair.
     """
+
+    @classmethod
+    def divide(
+        cls, models: Sequence[Sequential], meets: Sequence[Meet], zeros: Allocate
+    ) -> tuple[Parts, Parts]:
+        """Get both models ready; the parts of the flat parameters that each member changes."""
+        raise NotImplementedError
+
+    @classmethod
+    def split(cls, count: int) -> tuple[slice, slice]:
+        """Which of so many examples each member takes."""
+        raise NotImplementedError
+
+    @classmethod
+    def looked_at(cls, model: Sequential) -> slice:
+        """Which numbers of each of its examples the second member needs."""
+        raise NotImplementedError
+
+    @classmethod
+    def streams(cls, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
+        """What each member draws dropout from: different streams for different pictures, else equal ones."""
+        raise NotImplementedError
 
     def __init__(
         self,
@@ -98,6 +122,27 @@ class HalfOfTheBatch(Member):
     BatchNorm takes its statistics over each half, and the running averages of both are averaged.
     """
 
+    @classmethod
+    def divide(
+        cls, models: Sequence[Sequential], meets: Sequence[Meet], zeros: Allocate
+    ) -> tuple[Parts, Parts]:
+        first, second = _halves(models[0].flat_params.size)
+        return [first], [second]
+
+    @classmethod
+    def split(cls, count: int) -> tuple[slice, slice]:
+        middle = (count + 1) // 2
+        return slice(0, middle), slice(middle, count)
+
+    @classmethod
+    def looked_at(cls, model: Sequential) -> slice:
+        return slice(None)
+
+    @classmethod
+    def streams(cls, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
+        first, second = rng.spawn(2)
+        return first, second
+
     def find_gradients(self, inputs: Array, targets: Array, share: float) -> Found:
         model, other = self.model, self.other
         if len(inputs):
@@ -117,6 +162,56 @@ class HalfOfTheBatch(Member):
 class HalfOfTheMatrices(Member):
     """Takes the whole batch through half of each large matrix, and does the rest as the other does."""
 
+    @classmethod
+    def divide(
+        cls, models: Sequence[Sequential], meets: Sequence[Meet], zeros: Allocate
+    ) -> tuple[Parts, Parts]:
+        """Let the models compute with halves of the large matrices.
+
+        Along the flat vector the members take turns: the upper rows of a large matrix are the first one's,
+        the lower rows the second one's, and so are in one go the small arrays behind it; if those are many,
+        half of them are the first one's, in one go with the upper rows of the next large matrix.
+        """
+        dtype = models[0].flat_params.dtype
+        turns = [0]  # where one member's part ends and the other's begins
+        behind = end = 0  # the place behind the last large matrix, and behind all arrays so far
+        stand_ins: dict[Layer, Layer] = {}
+        in_halves = False  # what goes into the layer
+        for index, layers in enumerate(zip(*(model.layers for model in models), strict=True)):
+            layer = layers[0]
+            for name, param in layer.params.items():
+                if name == "weight" and isinstance(layer, Dense) and _is_large(layer):
+                    if behind:
+                        turns.append(_turn(behind, end))
+                    turns.append(end + _halves(layer.in_features)[0].stop * layer.out_features)
+                    behind = end + param.size
+                    room = _Room.of(layer, zeros, dtype)
+                    takes_half, in_halves = in_halves, _leads_to_large(models[0].layers[index + 1 :])
+                    for me, dense in enumerate(layers):
+                        stand_ins[dense] = HalfDense(dense, me, meets[me], room, takes_half, in_halves)
+                end += param.size
+        turns += [_turn(behind, end), end]
+        for model in models:
+            model.substitute(lambda layer: stand_ins.get(layer, layer))
+        parts = [slice(*part) for part in pairwise(turns)]
+        return parts[0::2], parts[1::2]
+
+    @classmethod
+    def split(cls, count: int) -> tuple[slice, slice]:
+        return slice(0, count), slice(0, count)
+
+    @classmethod
+    def looked_at(cls, model: Sequential) -> slice:
+        first = next((layer for layer in model.layers if not isinstance(layer, Flatten)), None)
+        if isinstance(first, Dense) and _is_large(first):
+            return _halves(first.in_features)[1]
+        return slice(None)
+
+    @classmethod
+    def streams(cls, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
+        (first,) = rng.spawn(1)
+        return first, copy.deepcopy(first)  # before anything is drawn
+
     def find_gradients(self, inputs: Array, targets: Array, share: float) -> Found:
         found = self.compute(self.model, inputs, targets, share)
         return found if self.me == 0 else NOTHING  # to be counted once
@@ -135,54 +230,6 @@ def _leads_to_large(layers: Sequence[Layer]) -> bool:
     """Whether these layers begin with activations, if with anything, and then a large matrix comes."""
     following = next((layer for layer in layers if not isinstance(layer, ReLU | Tanh | Sigmoid)), None)
     return following is not None and _is_large(following)
-
-
-def halve_parameters(models: Sequence[Sequential]) -> tuple[Parts, Parts]:
-    """What each member changes where each has a gradient of everything: one half."""
-    first, second = _halves(models[0].flat_params.size)
-    return [first], [second]
-
-
-def halve_matrices(
-    models: Sequence[Sequential], meets: Sequence[Meet], zeros: Allocate
-) -> tuple[Parts, Parts]:
-    """Let the models compute with halves of the large matrices; the parts that each member changes.
-
-    Along the flat vector they take turns: the upper rows of a large matrix are the first member's, the lower
-    ones the second's, and so are in one go the small arrays behind it; if those are many, half of them are
-    the first's, in one go with the upper rows of the next large matrix.
-    """
-    dtype = models[0].flat_params.dtype
-    turns = [0]  # where one member's part ends and the other's begins
-    behind = end = 0  # the place behind the last large matrix, and behind all arrays so far
-    stand_ins: dict[Layer, Layer] = {}
-    in_halves = False  # what goes into the layer
-    for index, layers in enumerate(zip(*(model.layers for model in models), strict=True)):
-        layer = layers[0]
-        for name, param in layer.params.items():
-            if name == "weight" and isinstance(layer, Dense) and _is_large(layer):
-                if behind:
-                    turns.append(_turn(behind, end))
-                turns.append(end + _halves(layer.in_features)[0].stop * layer.out_features)
-                behind = end + param.size
-                room = _Room.of(layer, zeros, dtype)
-                takes_half, in_halves = in_halves, _leads_to_large(models[0].layers[index + 1 :])
-                for me, dense in enumerate(layers):
-                    stand_ins[dense] = HalfDense(dense, me, meets[me], room, takes_half, in_halves)
-            end += param.size
-    turns += [_turn(behind, end), end]
-    for model in models:
-        model.substitute(lambda layer: stand_ins.get(layer, layer))
-    parts = [slice(*part) for part in pairwise(turns)]
-    return parts[0::2], parts[1::2]
-
-
-def looked_at(model: Sequential) -> slice:
-    """Which numbers of each input the second member needs, if ``halve_matrices`` has divided the model."""
-    first = next((layer for layer in model.layers if not isinstance(layer, Flatten)), None)
-    if isinstance(first, Dense) and _is_large(first):
-        return _halves(first.in_features)[1]
-    return slice(None)
 
 
 class _Room(NamedTuple):

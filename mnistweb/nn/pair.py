@@ -12,7 +12,6 @@ whatever they are made of; that is safe on Linux, and before the training starts
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 import mmap
 import multiprocessing
@@ -34,11 +33,7 @@ from mnistweb.nn.halves import (
     Allocate,
     Compute,
     Found,
-    HalfOfTheBatch,
-    HalfOfTheMatrices,
-    halve_matrices,
-    halve_parameters,
-    looked_at,
+    Member,
 )
 from mnistweb.nn.layers import Array, Shape
 from mnistweb.nn.memory import aligned_zeros
@@ -93,13 +88,13 @@ def threads() -> Kind:
     return Kind(threading.Thread, threading.Semaphore, queue.SimpleQueue, np.zeros, looks=0)
 
 
-def best_pair(model: Sequential, optimizer: Optimizer, compute: Compute, *, halve_batch: bool) -> Pair:
+def best_pair(model: Sequential, optimizer: Optimizer, compute: Compute, member: type[Member]) -> Pair:
     """A pair of processes if they can be had here, or else of threads."""
     # A process that multiprocessing has to end with its parent may have no processes of its own.
     if sys.platform == "linux" and not multiprocessing.current_process().daemon:
         with contextlib.suppress(OSError):  # too many processes, or too little memory for another
-            return Pair(processes(), model, optimizer, compute, halve_batch=halve_batch)
-    return Pair(threads(), model, optimizer, compute, halve_batch=halve_batch)
+            return Pair(processes(), model, optimizer, compute, member)
+    return Pair(threads(), model, optimizer, compute, member)
 
 
 class _Over(Exception):
@@ -138,13 +133,14 @@ class Pair:
 
     Until then the parameters of the model and the moments of the optimizer lie in memory that both see, and
     the gradients of the model are what the first member needed of them; neither may be given other arrays.
+    How the work is divided is the ``member``'s affair.
     Raises OSError when there is no second process to be had.
     """
 
     def __init__(
-        self, kind: Kind, model: Sequential, optimizer: Optimizer, compute: Compute, *, halve_batch: bool
+        self, kind: Kind, model: Sequential, optimizer: Optimizer, compute: Compute, member: type[Member]
     ) -> None:
-        self.model, self.optimizer, self._halve_batch = model, optimizer, halve_batch
+        self.model, self.optimizer, self._member = model, optimizer, member
         model.move(kind.zeros)
         optimizer.move(model.flat_params, kind.zeros)
         self._replica = model.replica(kind.zeros)
@@ -163,10 +159,9 @@ class Pair:
         checks = (self._look_for_second, partial(_look_for_first, os.getpid()))
         meets = [partial(self._meeting.meet, me, checks[me]) for me in (0, 1)]
         models, optimizers = (model, self._replica), (optimizer, optimizer.replica())
-        own = halve_parameters(models) if halve_batch else halve_matrices(models, meets, kind.zeros)
-        self._looked_at = slice(None) if halve_batch else looked_at(model)
+        own = member.divide(models, meets, kind.zeros)
+        self._looked_at = member.looked_at(model)
         found = kind.zeros((2, 4), np.float64)
-        member = HalfOfTheBatch if halve_batch else HalfOfTheMatrices
         self._first, self._second = (
             member(me, models, optimizers[me], compute, meets[me], own[me], found) for me in (0, 1)
         )
@@ -187,13 +182,8 @@ class Pair:
         if not self._is_open:
             raise TrainingError("an earlier step has failed, and with it the pair has ended")
         self._check(inputs, targets)
-        mine = theirs = slice(None)
-        share = their_share = 1.0
-        if self._halve_batch:
-            middle = (len(inputs) + 1) // 2
-            mine, theirs = slice(middle), slice(middle, None)
-            share = middle / len(inputs)
-            their_share = 1 - share
+        mine, theirs = self._member.split(len(inputs))
+        share, their_share = ((part.stop - part.start) / len(inputs) for part in (mine, theirs))
         self._give(inputs[theirs], targets[theirs], their_share, learning_rate)
         try:
             self._first.meet()
@@ -203,10 +193,9 @@ class Pair:
             raise
 
     def reseed(self, rng: np.random.Generator) -> None:
-        """Renew the random streams of both: different ones for different pictures, else the same."""
-        first, second = rng.spawn(2)
-        # A copy made before anything is drawn.
-        self._streams.put(second if self._halve_batch else copy.deepcopy(first))
+        """Renew the random streams of both."""
+        first, second = self._member.streams(rng)
+        self._streams.put(second)
         self._reseeds += 1
         self.model.reseed(first)
 

@@ -13,7 +13,7 @@ from mnistweb.nn.averaging import WeightAverage
 from mnistweb.nn.blas import blas_threads
 from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.errors import ConfigurationError
-from mnistweb.nn.halves import Found, has_large_matrices
+from mnistweb.nn.halves import Found, HalfOfTheBatch, HalfOfTheMatrices, Member, has_large_matrices
 from mnistweb.nn.losses import Loss
 from mnistweb.nn.model import Sequential
 from mnistweb.nn.optimizers import Optimizer
@@ -59,17 +59,16 @@ class TrainingStep:
         self.loss = loss
         self.optimizer = optimizer
         self.average = average
-        self._halve_batch = any(isinstance(layer, Conv2D) for layer in model.layers)
-        self._in_pair = threads == 2 and (self._halve_batch or has_large_matrices(model))
-        self._blas_threads = 1 if self._in_pair else threads
+        self._member = _member_for(model) if threads == 2 else None
+        self._blas_threads = 1 if self._member else threads
         self._open = ExitStack()
         self._pair: Pair | None = None
 
     def __enter__(self) -> Self:
         self._open.enter_context(blas_threads(self._blas_threads))
         self._open.enter_context(numpy_for_training())
-        if self._in_pair:
-            self._pair = best_pair(self.model, self.optimizer, self._compute, halve_batch=self._halve_batch)
+        if self._member is not None:
+            self._pair = best_pair(self.model, self.optimizer, self._compute, self._member)
             self._open.callback(self._pair.close)
         return self
 
@@ -108,6 +107,13 @@ class TrainingStep:
             grad_logits *= share  # the loss is a mean over this part; the batch's is over both
         model.backward(grad_logits)
         return Found(share * loss, right, labelled)
+
+
+def _member_for(model: Sequential) -> type[Member] | None:
+    """How a pair divides its work with this model; None if there is nothing to divide."""
+    if any(isinstance(layer, Conv2D) for layer in model.layers):
+        return HalfOfTheBatch
+    return HalfOfTheMatrices if has_large_matrices(model) else None
 
 
 def _count_right(logits: np.ndarray, targets: np.ndarray) -> tuple[int, int]:

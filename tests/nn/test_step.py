@@ -87,7 +87,7 @@ def kind(request, monkeypatch):
 
 
 def use(kind, monkeypatch):
-    monkeypatch.setattr("mnistweb.nn.step.best_pair", lambda *parts, **how: Pair(kind(), *parts, **how))
+    monkeypatch.setattr("mnistweb.nn.step.best_pair", lambda *parts: Pair(kind(), *parts))
 
 
 def train(model, *, at_once=True):
