@@ -48,16 +48,14 @@ def race(contenders: Mapping[str, Contender], *, rounds: int, times: int) -> dic
 
 def repeated(function: Callable[[], object]) -> Contender:
     """A contender that calls ``function``."""
+    return lambda times: [seconds(function) for _ in range(times)]
 
-    def contender(times: int) -> list[float]:
-        taken = []
-        for _ in range(times):
-            start = time.perf_counter()
-            function()
-            taken.append(time.perf_counter() - start)
-        return taken
 
-    return contender
+def seconds(function: Callable[..., object], *arguments: object) -> float:
+    """How long a call takes."""
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
 
 
 def table(rows: list[Row]) -> str:

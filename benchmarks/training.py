@@ -5,14 +5,17 @@
 
 Each time is a median over several rounds in which all take turns, warm, with equally many threads. For a
 training step PyTorch may choose the fastest of contiguous and channels-last pictures and of fused and foreach
-Adam. The pictures are random numbers: how long a step takes does not depend on what is in them.
+Adam. The steps are the first of a network, again and again on one batch of random numbers; and, if MNIST is
+on this machine, some of a training that has been going on for three epochs.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import warnings
-from itertools import product
+from collections.abc import Callable, Iterator
+from itertools import count, islice, product, repeat
 
 import numpy as np
 import torch
@@ -22,7 +25,9 @@ from sklearn.neural_network import MLPClassifier
 from benchmarks.hot_paths import network
 from benchmarks.kernels import let_libraries_choose
 from benchmarks.peers import as_torch_pictures, in_onnx_runtime, in_pytorch
-from benchmarks.timing import Contender, Row, circumstances, race, repeated, table
+from benchmarks.timing import Contender, Row, circumstances, race, repeated, seconds, table
+from mnistweb.data import MissingDataError, load_dataset
+from mnistweb.nn.batches import Batch
 from mnistweb.nn.blas import blas_threads
 from mnistweb.nn.losses import softmax_cross_entropy
 from mnistweb.nn.model import Sequential
@@ -32,6 +37,7 @@ from mnistweb.nn.training import ArrayBatches, fit
 
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
+STEPS_BEFORE = 1500  #: some three epochs
 
 
 def main() -> None:
@@ -57,6 +63,7 @@ def measure(rounds: int) -> list[Row]:
         training_step("convnet", threads=2, limit=0.9, rounds=rounds),
         training_step("convnet", threads=1, limit=1.2, rounds=rounds),
         training_step("mlp-256-128", threads=2, limit=0.7, rounds=rounds),
+        *training_step_later_on("mlp-256-128", threads=2, limit=0.7, rounds=rounds),
         training_epoch(rounds),
         *answers("mlp-128-64", perceptron, 1, threads=1, limits={"ONNX Runtime": 1.0}, rounds=rounds),
         *answers(
@@ -69,13 +76,44 @@ def measure(rounds: int) -> list[Row]:
 def training_step(recipe: str, *, threads: int, limit: float, rounds: int) -> Row:
     """Forward, loss, backward and Adam on one batch."""
     rng = np.random.default_rng(2)
-    pictures = rng.random((BATCH_SIZE, 28, 28, 1), dtype=np.float32)
-    labels = rng.integers(0, 10, BATCH_SIZE)
+    batch = rng.random((BATCH_SIZE, 28, 28, 1), dtype=np.float32), rng.integers(0, 10, BATCH_SIZE)
+    contenders = _steps(recipe, lambda: repeat(batch), threads)
+    what = f"training step of {recipe}, batch {BATCH_SIZE}, {threads} thread{'s' * (threads > 1)}"
+    return _fastest_peer(what, race(contenders, rounds=rounds, times=20), limit)
+
+
+def training_step_later_on(recipe: str, *, threads: int, limit: float, rounds: int) -> list[Row]:
+    """The same in the midst of a training on MNIST, a new batch each time; nothing if MNIST is not here.
+
+    Behind pixels that are hardly ever inked, moments fade to numbers so small that processors are slow with
+    them. No first step shows that.
+    """
+    try:
+        digits = load_dataset("mnist", "train")
+    except MissingDataError as error:
+        print(f"no training step on MNIST: {error}", file=sys.stderr)
+        return []
+    batches = ArrayBatches(digits.images, digits.labels, BATCH_SIZE, seed=0)
+    contenders = _steps(
+        recipe, lambda: (batch for epoch in count() for batch in batches.epoch(epoch)), threads
+    )
+    for contender in contenders.values():
+        contender(STEPS_BEFORE)
+    what = f"the same after {STEPS_BEFORE:,} steps on MNIST"
+    return [_fastest_peer(what, race(contenders, rounds=rounds, times=50), limit)]
+
+
+def _steps(recipe: str, batches: Callable[[], Iterator[Batch]], threads: int) -> dict[str, Contender]:
+    """Ours and all of PyTorch's ways to take training steps, each with batches of its own."""
     step = TrainingStep(network(recipe), softmax_cross_entropy, Adam(), threads=threads)
+    own_batches = batches()
 
     def ours(times: int) -> list[float]:
         with step:
-            return repeated(lambda: step(pictures, labels, LEARNING_RATE))(times)
+            return [
+                seconds(step, pictures, labels, LEARNING_RATE)
+                for pictures, labels in islice(own_batches, times)
+            ]
 
     contenders: dict[str, Contender] = {"ours": ours}
     layouts = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
@@ -86,33 +124,38 @@ def training_step(recipe: str, *, threads: int, limit: float, rounds: int) -> Ro
         optimizer = torch.optim.Adam(
             twin.parameters(), lr=LEARNING_RATE, fused=is_fused, foreach=not is_fused
         )
-        inputs = as_torch_pictures(pictures).contiguous(memory_format=memory_format)
         contenders[f"PyTorch, {layout}, {adam} Adam"] = _torch_steps(
-            twin, optimizer, inputs, torch.from_numpy(labels), threads
+            twin, optimizer, batches(), memory_format, threads
         )
-    medians = race(contenders, rounds=rounds, times=20)
-    best = min((name for name in medians if name != "ours"), key=medians.__getitem__)
-    what = f"training step of {recipe}, batch {BATCH_SIZE}, {threads} thread{'s' * (threads > 1)}"
-    return Row(what, best, medians["ours"], medians[best], limit)
+    return contenders
 
 
 def _torch_steps(
     twin: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
-    inputs: torch.Tensor,
-    labels: torch.Tensor,
+    batches: Iterator[Batch],
+    memory_format: torch.memory_format,
     threads: int,
 ) -> Contender:
-    def step() -> None:
+    def step(inputs: torch.Tensor, labels: torch.Tensor) -> None:
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(twin(inputs), labels).backward()
         optimizer.step()
 
     def contender(times: int) -> list[float]:
         torch.set_num_threads(threads)
-        return repeated(step)(times)
+        taken = []
+        for pictures, labels in islice(batches, times):
+            inputs = as_torch_pictures(pictures).contiguous(memory_format=memory_format)
+            taken.append(seconds(step, inputs, torch.from_numpy(labels)))
+        return taken
 
     return contender
+
+
+def _fastest_peer(what: str, medians: dict[str, float], limit: float) -> Row:
+    best = min((name for name in medians if name != "ours"), key=medians.__getitem__)
+    return Row(what, best, medians["ours"], medians[best], limit)
 
 
 def training_epoch(rounds: int) -> Row:
