@@ -134,7 +134,8 @@ def plot(curves: Sequence[Curve], path: Path) -> None:
         axes.set_xlabel(changed)
         axes.set_ylabel(cost)
         axes.grid(alpha=0.3, which="both")
-        axes.legend(fontsize="small")
+        # Above the axes, where no curve can be.
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize="small")
     figure.savefig(path, dpi=90)
 
 
