@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 SIDE = 28
+_MIDDLE = np.float32((SIDE - 1) / 2)
 
 
 def affine_sources(
@@ -36,20 +37,24 @@ def affine_sources(
             np.stack([sin * width, (sin * slant + cos) * height, down]),
         ]
     )  # (2, 3, N)
-    middle = np.float32((SIDE - 1) / 2)
-    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32).reshape(2, -1) - middle
-    source = matrix.transpose(0, 2, 1).reshape(-1, 3) @ np.stack([x, y, np.ones_like(x)])  # (2*N, 784)
-    source += middle
+    source = matrix.transpose(0, 2, 1).reshape(-1, 3) @ _places()  # (2*N, 784)
+    source += _MIDDLE
     return source.reshape(2, -1, SIDE * SIDE)
+
+
+@lru_cache(maxsize=1)
+def _places() -> np.ndarray:
+    """All pixels, counted from the middle, in homogeneous form: x, y and 1, float32 (3, 784)."""
+    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32).reshape(2, -1) - _MIDDLE
+    return np.stack([x, y, np.ones_like(x)])
 
 
 def elastic_displacements(count: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
     """Simard's fields for alpha = 1: uniform noise in [-1, 1], smoothed; float32 (2, count, 784): dx, dy."""
     smooth = _smoothing_matrix(sigma)
     noise = rng.random((2 * count * SIDE, SIDE), np.float32)
-    noise *= 2
-    noise -= 1
-    along_rows = (noise @ smooth).reshape(-1, SIDE, SIDE)
+    noise -= 0.5  # half of what it shall be
+    along_rows = (noise @ (2 * smooth)).reshape(-1, SIDE, SIDE)
     return np.matmul(smooth.T, along_rows).reshape(2, count, SIDE * SIDE)
 
 
@@ -77,15 +82,15 @@ def resample(images: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     last = np.float32(SIDE + 1) - np.float32(1e-4)  # so that the right and lower neighbours exist
     x = np.clip(x + 1, 0, last)
     y = np.clip(y + 1, 0, last)
-    left, top = x.astype(np.int32), y.astype(np.int32)
+    left, top = np.floor(x), np.floor(y)
     x -= left
     y -= top
     top *= width
     top += left
-    top += (np.arange(count, dtype=np.int32) * (width * width))[:, None]
-    upper = _between(flat, top, x)
-    top += width
-    lower = _between(flat, top, x)
+    place = top.astype(np.intp)
+    place += (np.arange(count) * (width * width))[:, None]
+    upper = _between(flat, place, x)
+    lower = _between(flat[width:], place, x)
     lower -= upper
     lower *= y
     upper += lower
@@ -93,8 +98,9 @@ def resample(images: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _between(flat: np.ndarray, place: np.ndarray, fraction: np.ndarray) -> np.ndarray:
-    here = np.take(flat, place)
-    there = np.take(flat[1:], place)
+    # All places exist. "clip" spares looking for those that don't.
+    here = np.take(flat, place, mode="clip")
+    there = np.take(flat[1:], place, mode="clip")
     there -= here
     there *= fraction
     here += there

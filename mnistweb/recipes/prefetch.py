@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import multiprocessing
 import queue
 import signal
@@ -13,10 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from mnistweb.allocation import keep_freed_memory
 from mnistweb.nn.blas import blas_threads
 from mnistweb.recipes.mixing import MixedBatches
 
 _AHEAD = 8
+
+# A batch of 128 pictures takes 400 kB, and goes through a pipe of Linux's usual 64 kB in many small portions,
+# for each of which the two processes wait for each other.
+_PIPE_BYTES = 1 << 20
 
 
 class Prefetched:
@@ -64,6 +70,8 @@ class _Producer:
         # Spawned, not forked: a fork would copy the locks of the training's threads in whatever state.
         context = multiprocessing.get_context("spawn")
         self._receiver, sender = context.Pipe(duplex=False)
+        with contextlib.suppress(AttributeError, OSError):  # where there is no such setting, or no more room
+            fcntl.fcntl(sender, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._process = context.Process(target=_produce, args=(sender, batches, first_epoch), daemon=True)
         self._process.start()
         sender.close()  # now only the process holds the writing end: its death is seen as the end of the pipe
@@ -105,6 +113,7 @@ class _Producer:
 def _produce(sender: Connection, batches: MixedBatches, epoch: int) -> None:
     # Ctrl-C reaches every process of the terminal; the training decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     try:
         with blas_threads(1):  # the other cores are the training's
             while True:

@@ -14,10 +14,10 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from mnistweb.allocation import keep_freed_memory
 from mnistweb.files import remove_leftovers
 from mnistweb.resources import instance_folder, resource_folder
 from mnistweb.web import shared_counts
-from mnistweb.web.allocation import keep_freed_memory
 from mnistweb.web.loaded import default_model, reload_models
 from mnistweb.web.logs import formatter_for
 from mnistweb.web.running import Announcement

@@ -10,7 +10,7 @@ import pytest
 FAULTS = """
 import resource, sys
 import numpy as np
-from mnistweb.web.allocation import keep_freed_memory
+from mnistweb.allocation import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 def work(shape):

@@ -1,8 +1,9 @@
-"""Memory that a request gave back stays with the process, for the next request to use.
+"""Memory that was given back stays with the process, for the next request or the next batch to use.
 
 glibc takes every array of more than 128 kB from the operating system and gives it back at once. The system
-clears each page of it anew, which takes as long as all that the preprocessing of a drawing computes. So the
-server keeps some megabytes; what is larger than any array of a usual picture still goes back at once.
+clears each page of it anew, which takes as long as all that the preprocessing of a drawing computes, or the
+variation of a batch of pictures. So some megabytes are kept; what is larger than any array of a usual picture
+still goes back at once.
 """
 
 from __future__ import annotations
