@@ -38,9 +38,8 @@ def softmax_cross_entropy(
     batch_size = len(logits)
     # One sum over all entries; the two arrays as flat vectors make it a dot product.
     loss = -float(wanted.ravel() @ log_probabilities.ravel()) / batch_size
-    probabilities -= wanted
-    probabilities /= batch_size
-    return loss, probabilities.T
+    grad_logits = (probabilities - wanted) / batch_size
+    return loss, np.ascontiguousarray(grad_logits.T)
 
 
 def _as_probabilities(logits: np.ndarray, targets: np.ndarray, label_smoothing: float) -> np.ndarray:

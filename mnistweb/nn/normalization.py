@@ -79,6 +79,7 @@ class BatchNorm(Layer):
     def backward(self, grad_output: Array) -> Array:
         inputs, lines = self.remembered("inputs"), self.remembered("kept")
         mean, inverse_deviation = self.remembered("mean"), self.remembered("inverse_deviation")
+        grad_output = np.ascontiguousarray(grad_output)  # so that its lines are a view
         grad_lines = self._lines(grad_output)
         grad_beta, grad_gamma = self.grads["beta"], self.grads["gamma"]
         # normalised = (inputs - mean) * inverse_deviation; grad_gamma = sum(grad * normalised)

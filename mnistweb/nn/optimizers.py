@@ -64,7 +64,7 @@ class Optimizer:
         """
         self._prepare(params, grads)
         self.steps_taken += 1
-        for block in reversed(list(_blocks(parts, params.size))):
+        for block in _blocks(parts, params.size):
             moments = {name: moment[block] for name, moment in self.moments.items()}
             some_params, some_grads = params[block], grads[block]
             scratch = self._scratch[: some_params.size]
@@ -284,10 +284,10 @@ class AdamW(Adam):
 
 
 def _blocks(parts: Sequence[slice], size: int) -> Iterator[slice]:
-    """The parts of a vector of this size, cut up."""
-    for part in parts:
+    """The parts of a vector of this size, cut up; the last first, whose gradients are still in the cache."""
+    for part in reversed(parts):
         start, stop, _ = part.indices(size)
-        for begin in range(start, stop, _BLOCK_SIZE):
+        for begin in reversed(range(start, stop, _BLOCK_SIZE)):
             yield slice(begin, min(begin + _BLOCK_SIZE, stop))
 
 

@@ -42,6 +42,7 @@ class StepReport(NamedTuple):
     result: StepResult
     model: Sequential  #: to look at; a watcher must not change it
 
+
 #: So many of an epoch's last batches tell BatchNorm the statistics of the averaged weights.
 _BATCHES_MEASURED = 20
 

@@ -166,6 +166,19 @@ def test_what_is_not_the_largest_need_not_be_normalised(shape, pool_size, stride
     np.testing.assert_array_equal(at_once.forward(inputs), plain)
 
 
+@pytest.mark.parametrize("with_relu", [False, True])
+def test_a_gradient_in_another_order_of_memory_is_no_other_gradient(with_relu):
+    rng = np.random.default_rng(8)
+    inputs, grad = rng.standard_normal((2, 64, 5))
+    layer, twin = (layer_with_random_params(5) for _ in range(2))
+    if with_relu:
+        layer, twin = BatchNormReLU(layer, ReLU()), BatchNormReLU(twin, ReLU())
+    layer.forward(inputs, training=True)
+    twin.forward(inputs, training=True)
+    wanted = layer.backward(grad.copy())
+    np.testing.assert_array_equal(twin.backward(np.asfortranarray(grad)), wanted)
+
+
 def test_only_a_relu_that_follows_is_joined():
     apart = [BatchNorm(2), MaxPool2D(2), MaxPool2D(2), ReLU(), BatchNorm(2), MaxPool2D(2)]
     assert norms_joined(apart) == apart
