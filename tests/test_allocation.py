@@ -1,4 +1,4 @@
-"""The server's process keeps the memory of small pictures, and gives back that of large ones."""
+"""A process keeps the memory of small pictures, and gives back that of large ones."""
 
 import platform
 import subprocess

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "mnistweb"
 
 ROOMS = {folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").is_file()}
-UTILITIES = {"files", "resources", "config", "lazy"}
+UTILITIES = {"allocation", "config", "files", "lazy", "resources"}
 
 # What each room may import of the package, besides itself; the reasons are in docs/architecture.md.
 MAY_IMPORT = {
@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "imaging": set(),
     "weights": {"nn", "files", "resources"},
     "inference": {"imaging", "weights", "nn", "files", "resources"},
-    "recipes": {"data", "imaging", "weights", "nn", "inference", "files", "resources", "lazy"},
+    "recipes": {"data", "imaging", "weights", "nn", "inference", "allocation", "files", "resources", "lazy"},
     "web": ROOMS - {"cli"} | UTILITIES,
     "cli": ROOMS | UTILITIES,
 }

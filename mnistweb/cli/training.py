@@ -52,7 +52,7 @@ _FLAGS: tuple[tuple[str, str, Any, str], ...] = (
     ("--ema-decay", "training.ema_decay", float, "Decay of the moving average of the weights; 0: none."),
     ("--patience", "training.patience", int, "Stop after so many epochs without improvement; 0: never."),
     ("--seed", "training.seed", int, "Of everything random."),
-    ("--threads", "training.threads", int, "Threads that share each batch, 1 or 2; two pay with convolutions."),
+    ("--threads", "training.threads", int, "Threads that share each batch; two pay with convolutions."),
 )
 
 

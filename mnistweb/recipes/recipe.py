@@ -127,7 +127,9 @@ class TrainingSettings:
     epochs: int = setting(30, "times through the dataset", at_least=1, at_most=10_000)
     batch_size: int = setting(128, "images a step", at_least=1, at_most=10_000)
     seed: int = setting(1, "of everything random", at_least=0)
-    threads: int = setting(1, "threads that share each batch; two pay with convolutions", at_least=1, at_most=2)
+    threads: int = setting(
+        1, "threads that share each batch; two pay with convolutions", at_least=1, at_most=2
+    )
     label_smoothing: float = setting(0.0, "share of each target spread over all classes", at_least=0, below=1)
     ema_decay: float = setting(
         0.0, "decay of the moving average of the weights; 0 keeps none", at_least=0, below=1
