@@ -158,7 +158,7 @@ def test_a_used_run_folder_is_left_alone(dataset, tmp_path):
 def test_a_training_stopped_from_outside_resumes_to_the_same_model(
     dataset, instance, tmp_path, stop, exit_code
 ):
-    epochs = 60  # enough of them that some are left to do when the signal comes
+    epochs = 20  # enough of them that some are left to do when the signal comes
     words = small(dataset, "--epochs", epochs, "--seed", 4)
     assert run(*words, "--run-folder", tmp_path / "whole").exit_code == 0
 
