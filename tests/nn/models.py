@@ -16,12 +16,13 @@ def tiny_perceptron(*, seed=0, dropout_rate=0.0):
 
 
 def wide_perceptron(*, seed=0, dropout_rate=0.0, batch_norm=False):
-    """With two matrices large enough to be divided between two processes."""
+    """With two matrices large enough to be divided between two processes, in halves that are not equal."""
     rng = np.random.default_rng(seed)
-    norm = [BatchNorm(512)] if batch_norm else []
+    norm = [BatchNorm(513)] if batch_norm else []
+    dropout = [Dropout(dropout_rate, rng=rng)] if dropout_rate else []
     layers = [
-        Flatten(), Dense(64, 512, rng=rng), *norm, ReLU(), Dropout(dropout_rate, rng=rng),
-        Dense(512, 65, rng=rng), ReLU(), Dense(65, 4, rng=rng),
+        Flatten(), Dense(64, 513, rng=rng), *norm, ReLU(), *dropout,
+        Dense(513, 65, rng=rng), ReLU(), Dense(65, 4, rng=rng),
     ]  # fmt: skip
     return Sequential(layers, input_shape=SHAPE)
 

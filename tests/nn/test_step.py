@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from mnistweb.nn import (
     ReLU,
     Sequential,
     ShapeError,
+    Sigmoid,
+    Tanh,
     TrainingError,
     WeightAverage,
     softmax_cross_entropy,
@@ -147,6 +150,25 @@ def test_small_arrays_are_changed_once_however_they_are_shared_out(make, monkeyp
     take_step(alone, four_shapes(8), threads=1)
     for model in models:
         np.testing.assert_allclose(model.flat_params, alone.flat_params, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", [ReLU, Tanh, Sigmoid])
+def test_from_one_large_matrix_to_the_next_goes_half_of_the_numbers(activation, kind):
+    def one_after_another():
+        rng = np.random.default_rng(0)
+        layers = [Flatten()]
+        for inputs, outputs in pairwise((64, 513, 129, 257)):
+            layers += [Dense(inputs, outputs, rng=rng), activation()]
+        return Sequential([*layers, Dense(257, 4, rng=rng)], input_shape=SHAPE)
+
+    alone, model = one_after_another(), one_after_another()
+    batch = four_shapes(7)
+    result = take_step(alone, batch, threads=1)
+    with TrainingStep(model, softmax_cross_entropy, SGD(), threads=2) as step:
+        assert step(*batch, 0.1) == pytest.approx(result, rel=1e-5)
+        widths = [layer.cache["outputs"].shape[1] for layer in model.layers if "outputs" in layer.cache]
+    assert widths == [256, 64, 257]  # the last matrix is small, and needs all
+    np.testing.assert_allclose(model.flat_params, alone.flat_params, atol=1e-6)
 
 
 # Adam would make much of the rounding errors in the gradient of a bias that BatchNorm subtracts again.
