@@ -133,14 +133,13 @@ class Pair:
 
     Until then the parameters of the model and the moments of the optimizer lie in memory that both see, and
     the gradients of the model are what the first member needed of them; neither may be given other arrays.
-    How the work is divided is the ``member``'s affair.
-    Raises OSError when there is no second process to be had.
+    ``member`` is how the work is divided. Raises OSError when there is no second process to be had.
     """
 
     def __init__(
         self, kind: Kind, model: Sequential, optimizer: Optimizer, compute: Compute, member: type[Member]
     ) -> None:
-        self.model, self.optimizer, self._member = model, optimizer, member
+        self.model, self.optimizer = model, optimizer
         model.move(kind.zeros)
         optimizer.move(model.flat_params, kind.zeros)
         self._replica = model.replica(kind.zeros)
@@ -182,7 +181,7 @@ class Pair:
         if not self._is_open:
             raise TrainingError("an earlier step has failed, and with it the pair has ended")
         self._check(inputs, targets)
-        mine, theirs = self._member.split(len(inputs))
+        mine, theirs = self._first.split(len(inputs))
         share, their_share = ((part.stop - part.start) / len(inputs) for part in (mine, theirs))
         self._give(inputs[theirs], targets[theirs], their_share, learning_rate)
         try:
@@ -194,7 +193,7 @@ class Pair:
 
     def reseed(self, rng: np.random.Generator) -> None:
         """Renew the random streams of both."""
-        first, second = self._member.streams(rng)
+        first, second = self._first.streams(rng)
         self._streams.put(second)
         self._reseeds += 1
         self.model.reseed(first)
