@@ -16,6 +16,7 @@ from benchmarks.hot_paths import network, pictures
 from benchmarks.requests import pixels_body, png_body
 from benchmarks.servers import ours, running
 from benchmarks.serving import PIXELS, PORT
+from benchmarks.timing import seconds
 from mnistweb.inference import prepare
 from mnistweb.nn.activations import ReLU
 from mnistweb.nn.blas import blas_threads
@@ -162,7 +163,5 @@ def _median(function: Callable[[], object]) -> float:
     taken: list[float] = []
     ends = time.perf_counter() + _SECONDS_EACH
     while not taken or time.perf_counter() < ends:
-        started = time.perf_counter()
-        function()
-        taken.append(time.perf_counter() - started)
+        taken.append(seconds(function))
     return statistics.median(taken)

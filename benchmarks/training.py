@@ -15,7 +15,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from itertools import count, islice, product, repeat
+from itertools import chain, count, islice, product, repeat
 
 import numpy as np
 import torch
@@ -94,9 +94,7 @@ def training_step_later_on(recipe: str, *, threads: int, limit: float, rounds: i
         print(f"no training step on MNIST: {error}", file=sys.stderr)
         return []
     batches = ArrayBatches(digits.images, digits.labels, BATCH_SIZE, seed=0)
-    contenders = _steps(
-        recipe, lambda: (batch for epoch in count() for batch in batches.epoch(epoch)), threads
-    )
+    contenders = _steps(recipe, lambda: chain.from_iterable(map(batches.epoch, count())), threads)
     for contender in contenders.values():
         contender(STEPS_BEFORE)
     what = f"the same after {STEPS_BEFORE:,} steps on MNIST"
