@@ -164,7 +164,7 @@ def gradients(
     turned = np.ascontiguousarray(turned).reshape(size, 1, 3 * out_channels, channels)
     few = _few(padded, out_channels, m)
     mixed = scratch("mixed", _room(size, few * groups * width, channels), padded.dtype)
-    collected = scratch("collected", (few, groups, size, width * channels), padded.dtype)
+    shared = scratch("shared", (few, groups, 2, width * channels), padded.dtype)
     found = scratch("found", (size, 3, channels, out_channels), padded.dtype)
     grad_turned = np.zeros_like(found)
     for start in range(0, n, few):
@@ -180,8 +180,8 @@ def gradients(
         grad_turned += found
         if grad_padded is not None:
             np.matmul(_windows(spread, pixels), turned, out=_by_remainder(mixed, pixels))
-            np.matmul(mix_inputs.T, mixed_lines, out=collected[:count])
-            _add_overlapping(collected[:count], grad_padded[part].reshape(-1, height, width * channels))
+            lines = grad_padded[part].reshape(count, height, -1)
+            _unmix_overlapping(mix_inputs, mixed_lines, shared[:count], lines)
     grad_weight[...] = np.tensordot(mix_kernel, grad_turned[:, ::-1], (0, 0))
 
 
@@ -256,11 +256,14 @@ def _overlapping(padded: Array, m: int) -> Array:
     )
 
 
-def _add_overlapping(groups: Array, lines: Array) -> None:
-    """The reverse: each of ``lines`` (N, H, W * C) becomes the sum of what stands for it in the groups."""
-    n, count, size, length = groups.shape
+def _unmix_overlapping(mix_inputs: Array, mixed: Array, shared: Array, lines: Array) -> None:
+    """The reverse of mixing what overlaps: each of ``lines`` (N, H, W * C) becomes the sum of what its groups
+    (N, groups, m + 2, W * C) make of it. ``shared`` has room for the two lines that are also the next group's.
+    """
+    n, groups, size, length = mixed.shape
     m = size - 2
-    own = lines[:, :-2].reshape(n, count, m, length)
-    own[...] = groups[:, :, :m]
-    own[:, 1:, :2] += groups[:, :-1, m:]
-    lines[:, -2:] = groups[:, -1, m:]
+    own = lines[:, :-2].reshape(n, groups, m, length)
+    np.matmul(mix_inputs.T[:m], mixed, out=own)
+    np.matmul(mix_inputs.T[m:], mixed, out=shared)
+    own[:, 1:, :2] += shared[:, :-1]
+    lines[:, -2:] = shared[:, -1]
