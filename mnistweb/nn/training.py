@@ -180,7 +180,8 @@ class _Run:
                 what = f"loss {result.loss:.3g}, gradient norm {result.gradient_norm:.3g}"
                 raise self.diverged(what, inputs, sums.steps + 1)
             self.steps += 1
-            self.recent.append(inputs)
+            if self.average is not None:  # arrays that nobody keeps leave their memory, still in the cache
+                self.recent.append(inputs)
             sums.add(result, len(inputs))
             if watch is not None:
                 before = time.perf_counter()
