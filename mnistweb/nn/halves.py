@@ -263,7 +263,8 @@ class HalfDense(Layer):
         self.params, self.grads = dense.params, dense.grads
         self._dense, self._me, self._meet, self._room = dense, me, meet, room
         self._rows = _halves(dense.in_features)[me]
-        self._weight, self._grad_weight = (arrays["weight"][self._rows] for arrays in (dense.params, dense.grads))
+        self._weight = dense.params["weight"][self._rows]
+        self._grad_weight = dense.grads["weight"][self._rows]
         self._columns = _halves(dense.out_features)[me] if gives_half else slice(None)
         self._takes_half, self._gives_half = takes_half, gives_half
 

@@ -257,8 +257,10 @@ def _overlapping(padded: Array, m: int) -> Array:
 
 
 def _unmix_overlapping(mix_inputs: Array, mixed: Array, shared: Array, lines: Array) -> None:
-    """The reverse of mixing what overlaps: each of ``lines`` (N, H, W * C) becomes the sum of what its groups
-    (N, groups, m + 2, W * C) make of it. ``shared`` has room for the two lines that are also the next group's.
+    """The reverse of mixing what overlaps: each of ``lines`` (N, H, W * C) becomes the sum of what all groups
+    that it belongs to, ``mixed`` (N, groups, m + 2, W * C), make of it.
+
+    ``shared`` (N, groups, 2, W * C) is room for the last two lines of a group, which are the next one's, too.
     """
     n, groups, size, length = mixed.shape
     m = size - 2
