@@ -3,6 +3,7 @@
 import math
 import pickle
 import time
+import weakref
 from functools import partial
 
 import numpy as np
@@ -245,6 +246,23 @@ def test_averaged_weights_get_batch_statistics_of_their_own(validation):
     convolved = model.layers[0].forward(data[0]).reshape(-1, norm.features)
     np.testing.assert_allclose(norm.buffers["running_mean"], convolved.mean(axis=0), atol=0.02)
     np.testing.assert_allclose(norm.buffers["running_var"], convolved.var(axis=0), rtol=0.02)
+
+
+@pytest.mark.parametrize(("settings", "are_kept"), [({}, False), ({"ema_decay": 0.9}, True)])
+def test_batches_are_let_go_unless_an_average_asks_for_them(settings, are_kept):
+    class Watched(ArrayBatches):
+        def epoch(self, index):
+            seen = []
+            for inputs, labels in super().epoch(index):
+                self.alive = [batch() is not None for batch in seen]
+                seen.append(weakref.ref(inputs))
+                yield inputs, labels
+
+    batches = Watched(*four_shapes(), batch_size=13, seed=7)
+    fit(tiny_convnet(), batches, optimizer=AdamW(), schedule=Constant(0.01), epochs=1, seed=5, **settings)
+    *earlier, _ = batches.alive  # the latest may still be in the layers
+    assert len(earlier) >= 2
+    assert all(earlier) if are_kept else not any(earlier)
 
 
 def test_without_validation_the_average_stays_in_the_model():
