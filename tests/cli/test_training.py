@@ -165,7 +165,13 @@ def test_a_training_stopped_from_outside_resumes_to_the_same_model(
     cut = tmp_path / "cut"
     command = [sys.executable, "-m", "mnistweb", "train", *map(str, words), "--run-folder", str(cut)]
     process = subprocess.Popen(
-        command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=os.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background of a script have inherited that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not (cut / CHECKPOINT).exists() and time.monotonic() < deadline:
