@@ -52,10 +52,10 @@ def _as_probabilities(logits: np.ndarray, targets: np.ndarray, label_smoothing: 
     if targets.shape == (batch_size, classes):
         wanted = targets.T.astype(logits.dtype, order="C")
     elif targets.shape == (batch_size,) and np.issubdtype(targets.dtype, np.integer):
-        is_wanted = targets == np.arange(classes)[:, np.newaxis]
-        if np.count_nonzero(is_wanted) < batch_size:
+        if targets.min() < 0 or targets.max() >= classes:
             raise LabelError(f"labels must be 0..{classes - 1}, got {targets.min()}..{targets.max()}")
-        wanted = is_wanted.astype(logits.dtype)
+        wanted = np.zeros((classes, batch_size), logits.dtype)
+        wanted[targets, np.arange(batch_size)] = 1
     else:
         raise ShapeError(
             f"softmax_cross_entropy expected {batch_size} integer labels or targets of shape {logits.shape}, "
