@@ -72,8 +72,8 @@ class Member:
         raise NotImplementedError
 
     @classmethod
-    def looked_at(cls, model: Sequential) -> slice:
-        """Which numbers of each of its examples the second member needs."""
+    def looked_at(cls, model: Sequential) -> tuple[slice, slice]:
+        """Which numbers of each of its examples each member needs."""
         raise NotImplementedError
 
     @classmethod
@@ -135,8 +135,8 @@ class HalfOfTheBatch(Member):
         return slice(0, middle), slice(middle, count)
 
     @classmethod
-    def looked_at(cls, model: Sequential) -> slice:
-        return slice(None)
+    def looked_at(cls, model: Sequential) -> tuple[slice, slice]:
+        return slice(None), slice(None)
 
     @classmethod
     def streams(cls, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
@@ -201,11 +201,11 @@ class HalfOfTheMatrices(Member):
         return slice(0, count), slice(0, count)
 
     @classmethod
-    def looked_at(cls, model: Sequential) -> slice:
+    def looked_at(cls, model: Sequential) -> tuple[slice, slice]:
         first = next((layer for layer in model.layers if not isinstance(layer, Flatten)), None)
         if isinstance(first, Dense) and _is_large(first):
-            return _halves(first.in_features)[1]
-        return slice(None)
+            return _halves(first.in_features)
+        return slice(None), slice(None)
 
     @classmethod
     def streams(cls, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:

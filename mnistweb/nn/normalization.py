@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -257,7 +257,7 @@ def norms_joined(layers: Sequence[Layer]) -> list[Layer]:
     return joined
 
 
-def measure_averages(layers: Sequence[Layer], batches: Sequence[Array]) -> None:
+def measure_averages(layers: Sequence[Layer], batches: Iterable[Array]) -> None:
     """Set the running averages of each BatchNorm to the mean over `batches` of inputs, for these weights.
 
     Averages that were gathered while the weights moved do not fit the moving average of those weights: what

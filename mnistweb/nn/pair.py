@@ -2,8 +2,8 @@
 
 Threads wait for one another between any two calls of NumPy, for Python lets one run at a time; a process has
 an interpreter of its own. Both members of the pair see the same parameters and the same moments of the
-optimizer, in memory that they share; each finds gradients, as ``halves.py`` tells, and changes its own part
-of the parameters.
+optimizer, in memory that they share; each gets its part of a batch (``handover.py``), finds gradients, as
+``halves.py`` tells, and changes its own part of the parameters.
 
 The second process is forked, and not started anew, so that it has the network and the loss as they are,
 whatever they are made of; that is safe on Linux, and before the training starts threads of its own.
@@ -27,14 +27,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnistweb.nn.errors import ShapeError, TrainingError
-from mnistweb.nn.halves import (
-    MOST_EXAMPLES,
-    Allocate,
-    Compute,
-    Found,
-    Member,
-)
+from mnistweb.nn.batches import ArrayBatches, Batch
+from mnistweb.nn.errors import TrainingError
+from mnistweb.nn.halves import Allocate, Compute, Found, Member
+from mnistweb.nn.handover import handovers
 from mnistweb.nn.layers import Array, Shape
 from mnistweb.nn.memory import aligned_zeros
 from mnistweb.nn.model import Sequential
@@ -88,13 +84,19 @@ def threads() -> Kind:
     return Kind(threading.Thread, threading.Semaphore, queue.SimpleQueue, np.zeros, looks=0)
 
 
-def best_pair(model: Sequential, optimizer: Optimizer, compute: Compute, member: type[Member]) -> Pair:
+def best_pair(
+    model: Sequential,
+    optimizer: Optimizer,
+    compute: Compute,
+    member: type[Member],
+    examples: ArrayBatches | None,
+) -> Pair:
     """A pair of processes if they can be had here, or else of threads."""
     # A process that multiprocessing has to end with its parent may have no processes of its own.
     if sys.platform == "linux" and not multiprocessing.current_process().daemon:
         with contextlib.suppress(OSError):  # too many processes, or too little memory for another
-            return Pair(processes(), model, optimizer, compute, member)
-    return Pair(threads(), model, optimizer, compute, member)
+            return Pair(processes(), model, optimizer, compute, member, examples)
+    return Pair(threads(), model, optimizer, compute, member, examples)
 
 
 class _Over(Exception):
@@ -133,23 +135,27 @@ class Pair:
 
     Until then the parameters of the model and the moments of the optimizer lie in memory that both see, and
     the gradients of the model are what the first member needed of them; neither may be given other arrays.
-    ``member`` is how the work is divided. Raises OSError when there is no second process to be had.
+    ``member`` is how the work is divided, ``examples`` see ``TrainingStep``. Raises OSError when there is no
+    second process to be had.
     """
 
     def __init__(
-        self, kind: Kind, model: Sequential, optimizer: Optimizer, compute: Compute, member: type[Member]
+        self,
+        kind: Kind,
+        model: Sequential,
+        optimizer: Optimizer,
+        compute: Compute,
+        member: type[Member],
+        examples: ArrayBatches | None,
     ) -> None:
         self.model, self.optimizer = model, optimizer
         model.move(kind.zeros)
         optimizer.move(model.flat_params, kind.zeros)
         self._replica = model.replica(kind.zeros)
-        dtype = model.flat_params.dtype
         # What the second member is given: its part of a batch, and its order (how many examples those are and
-        # which share of the batch, the learning rate, whether the targets are soft, how many times there are
-        # new random streams), and those. What it gives back, beside gradients, is what it died of.
-        self._inputs = kind.zeros((MOST_EXAMPLES, math.prod(model.input_shape)), dtype)
-        self._labels = kind.zeros((MOST_EXAMPLES,), np.int64)
-        self._soft_targets = kind.zeros((MOST_EXAMPLES, model.num_classes), dtype)
+        # which share of the batch, the learning rate, which way they come, how many times there are new
+        # random streams), and those. What it gives back, beside gradients, is what it died of.
+        self._handovers = handovers(model, member.looked_at(model), examples, kind.zeros)
         self._order = kind.zeros((5,), np.float64)
         self._streams, self._errors = kind.queue(), kind.queue()
         self._reseeds = 0  # since the last step
@@ -159,7 +165,6 @@ class Pair:
         meets = [partial(self._meeting.meet, me, checks[me]) for me in (0, 1)]
         models, optimizers = (model, self._replica), (optimizer, optimizer.replica())
         own = member.divide(models, meets, kind.zeros)
-        self._looked_at = member.looked_at(model)
         found = kind.zeros((2, 4), np.float64)
         self._first, self._second = (
             member(me, models, optimizers[me], compute, meets[me], own[me], found) for me in (0, 1)
@@ -172,7 +177,7 @@ class Pair:
             self._worker.start()
         self._is_open = True
 
-    def step(self, inputs: Array, targets: Array, learning_rate: float) -> tuple[Found, float]:
+    def step(self, batch: Batch, learning_rate: float) -> tuple[Found, float]:
         """Learn from (N, ...) inputs and N targets: what was found, and the length of the gradient.
 
         Raises ShapeError where a batch does not fit, and TrainingError when the second member has died or an
@@ -180,13 +185,18 @@ class Pair:
         """
         if not self._is_open:
             raise TrainingError("an earlier step has failed, and with it the pair has ended")
-        self._check(inputs, targets)
-        mine, theirs = self._first.split(len(inputs))
-        share, their_share = ((part.stop - part.start) / len(inputs) for part in (mine, theirs))
-        self._give(inputs[theirs], targets[theirs], their_share, learning_rate)
+        way, handover = next((way, each) for way, each in enumerate(self._handovers) if each.takes(batch))
+        count = handover.count(batch)
+        mine, theirs = self._first.split(count)
+        share, their_share = ((part.stop - part.start) / count for part in (mine, theirs))
+        handover.give(batch, theirs)
+        self._order[...] = theirs.stop - theirs.start, their_share, learning_rate, way, self._reseeds
+        self._reseeds = 0
+        self._replica.flat_buffers[...] = self.model.flat_buffers
         try:
             self._first.meet()
-            return self._first.take_step(inputs[mine], targets[mine], share, learning_rate)
+            inputs, targets = handover.first(batch, mine)
+            return self._first.take_step(inputs, targets, share, learning_rate)
         except BaseException:
             self.close()  # it may be anywhere in the step
             raise
@@ -211,26 +221,6 @@ class Pair:
         self.model.move(aligned_zeros)
         self.optimizer.move(self.model.flat_params, aligned_zeros)
 
-    def _check(self, inputs: Array, targets: Array) -> None:
-        count, classes = len(inputs), self.model.num_classes
-        self.model.check_inputs(inputs)
-        if not 0 < count <= MOST_EXAMPLES:
-            raise ShapeError(f"two threads share batches of 1 to {MOST_EXAMPLES:,} examples, got {count:,}")
-        if targets.shape not in ((count,), (count, classes)):
-            raise ShapeError(
-                f"expected {count} labels or targets of shape ({count}, {classes}), got shape {targets.shape}"
-            )
-
-    def _give(self, inputs: Array, targets: Array, share: float, learning_rate: float) -> None:
-        """Lay out for the second member what it shall work on."""
-        count, is_soft = len(inputs), targets.ndim > 1
-        rows = inputs.reshape(count, self._inputs.shape[1])
-        self._inputs[:count, self._looked_at] = rows[:, self._looked_at]
-        (self._soft_targets if is_soft else self._labels)[:count] = targets
-        self._order[...] = count, share, learning_rate, is_soft, self._reseeds
-        self._reseeds = 0
-        self._replica.flat_buffers[...] = self.model.flat_buffers
-
     def _work(self) -> None:
         """What the second member does until it is ended."""
         if threading.current_thread() is threading.main_thread():  # of a process of its own
@@ -241,12 +231,10 @@ class Pair:
             try:
                 while True:
                     self._second.meet()
-                    count, share, learning_rate, is_soft, reseeds = self._order.tolist()
+                    count, share, learning_rate, way, reseeds = self._order.tolist()
                     for _ in range(int(reseeds)):
                         self._replica.reseed(self._streams.get())
-                    batch = slice(int(count))
-                    inputs = self._inputs[batch].reshape(int(count), *self.model.input_shape)
-                    targets = (self._soft_targets if is_soft else self._labels)[batch]
+                    inputs, targets = self._handovers[int(way)].second(int(count))
                     self._second.take_step(inputs, targets, share, learning_rate)
             except _Over:
                 pass

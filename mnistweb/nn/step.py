@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from mnistweb.nn.averaging import WeightAverage
+from mnistweb.nn.batches import ArrayBatches, Batch
 from mnistweb.nn.blas import blas_threads
 from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.errors import ConfigurationError
@@ -42,6 +43,9 @@ class TrainingStep:
     half.
 
     Nothing is updated when the loss or the length of the gradient, both in the result, is NaN or infinite.
+
+    Of the batches of ``examples`` each of two threads gathers by itself what it needs. Their arrays must not
+    change meanwhile.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class TrainingStep:
         average: WeightAverage | None = None,
         *,
         threads: int = 1,
+        examples: ArrayBatches | None = None,
     ) -> None:
         if threads not in (1, 2):
             raise ConfigurationError(f"threads must be 1 or 2, got {threads}")
@@ -59,6 +64,7 @@ class TrainingStep:
         self.loss = loss
         self.optimizer = optimizer
         self.average = average
+        self._examples = examples
         self._member = _member_for(model) if threads == 2 else None
         self._blas_threads = 1 if self._member else threads
         self._open = ExitStack()
@@ -68,7 +74,7 @@ class TrainingStep:
         self._open.enter_context(blas_threads(self._blas_threads))
         self._open.enter_context(numpy_for_training())
         if self._member is not None:
-            self._pair = best_pair(self.model, self.optimizer, self._compute, self._member)
+            self._pair = best_pair(self.model, self.optimizer, self._compute, self._member, self._examples)
             self._open.callback(self._pair.close)
         return self
 
@@ -86,10 +92,15 @@ class TrainingStep:
 
     def __call__(self, inputs: np.ndarray, targets: np.ndarray, learning_rate: float) -> StepResult:
         """Learn from (N, ...) inputs and N targets."""
+        return self.learn((inputs, targets), learning_rate)
+
+    def learn(self, batch: Batch, learning_rate: float) -> StepResult:
+        """The same for what an iterator of batches gives."""
         model = self.model
         if self._pair is not None:
-            found, gradient_norm = self._pair.step(inputs, targets, learning_rate)
+            found, gradient_norm = self._pair.step(batch, learning_rate)
         else:
+            inputs, targets = batch
             found = self._compute(model, inputs, targets, 1.0)
             gradient_norm = math.sqrt(float(model.flat_grads @ model.flat_grads))
             if math.isfinite(found.loss + gradient_norm):

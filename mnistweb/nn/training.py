@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mnistweb.nn.averaging import WeightAverage
-from mnistweb.nn.batches import ArrayBatches, Batches
+from mnistweb.nn.batches import ArrayBatches, Batch, Batches
 from mnistweb.nn.divergence import find_divergence
 from mnistweb.nn.errors import ConfigurationError, DivergedError, StopTraining
 from mnistweb.nn.losses import Loss, softmax_cross_entropy
@@ -104,7 +104,7 @@ def fit(
 
     The randomness of an epoch comes from (seed, epoch) alone: with ``start``, a state of the same training,
     the result is bit for bit that of a training that was never interrupted. ``threads`` is 1 or 2, see
-    ``step.TrainingStep``.
+    ``step.TrainingStep``; the arrays of an ArrayBatches must not change while two of them learn.
 
     Raises DivergedError, naming epoch, step and layer, as soon as a loss or gradient is NaN or infinite; the
     model is then as it was before that epoch.
@@ -119,7 +119,9 @@ def fit(
     if optimizer.decay_mask is None:
         optimizer.decay_mask = model.decay_mask
     callbacks = list(callbacks)
-    with TrainingStep(model, loss, optimizer, run.average, threads=threads) as train_step:
+    # A subclass may do what it likes with its arrays between two batches.
+    examples = batches if type(batches) is ArrayBatches else None
+    with TrainingStep(model, loss, optimizer, run.average, threads=threads, examples=examples) as train_step:
         try:
             while run.epoch < epochs and not run.ran_out_of_patience(early_stopping):
                 row = run.train_epoch(batches, train_step, schedule, watch)
@@ -154,7 +156,7 @@ class _Run:
         self.seed = seed
         self.average = average
         self.average_buffers = model.flat_buffers.copy()
-        self.recent: deque[np.ndarray] = deque(maxlen=_BATCHES_MEASURED)
+        self.recent: deque[Batch] = deque(maxlen=_BATCHES_MEASURED)
         self.epoch = 0
         self.steps = 0
         self.best: dict[str, Any] | None = None
@@ -173,16 +175,16 @@ class _Run:
         train_step.reseed(np.random.default_rng((self.seed, self.epoch)))
         sums = _Sums()
         self.recent.clear()  # a resumed training does not have those of the epoch before
-        for inputs, targets in batches.epoch(self.epoch):
+        for batch in batches.epoch(self.epoch):
             learning_rate = schedule(self.steps)
-            result = train_step(inputs, targets, learning_rate)
+            result = train_step.learn(batch, learning_rate)
             if not math.isfinite(result.loss + result.gradient_norm):
                 what = f"loss {result.loss:.3g}, gradient norm {result.gradient_norm:.3g}"
-                raise self.diverged(what, inputs, sums.steps + 1)
+                raise self.diverged(what, batch[0], sums.steps + 1)
             self.steps += 1
             if self.average is not None:  # arrays that nobody keeps leave their memory, still in the cache
-                self.recent.append(inputs)
-            sums.add(result, len(inputs))
+                self.recent.append(batch)
+            sums.add(result, len(batch[1]))
             if watch is not None:
                 before = time.perf_counter()
                 watch(StepReport(self.epoch, sums.steps, learning_rate, result, model))
@@ -191,7 +193,7 @@ class _Run:
             raise ConfigurationError(f"epoch {self.epoch + 1} has no batches")
         weight_norm = float(np.linalg.norm(model.flat_params))
         if not math.isfinite(weight_norm):
-            raise self.diverged(f"weight norm {weight_norm}", inputs, sums.steps)
+            raise self.diverged(f"weight norm {weight_norm}", batch[0], sums.steps)
         return {
             "epoch": self.epoch + 1,
             "steps": self.steps,
@@ -230,7 +232,7 @@ class _Run:
             return
         own_buffers = self.model.flat_buffers.copy()
         with self.average.in_place_of(self.model.flat_params):
-            measure_averages(self.model.layers, self.recent)
+            measure_averages(self.model.layers, (inputs for inputs, _ in self.recent))
             self.average_buffers = self.model.flat_buffers.copy()
             try:
                 yield

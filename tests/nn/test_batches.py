@@ -26,6 +26,22 @@ def test_inputs_keep_their_labels():
         np.testing.assert_array_equal(inputs[:, 0], labels)
 
 
+def test_a_batch_is_gathered_when_it_is_asked_for_and_keeps_what_was_changed():
+    source = batches()
+    batch = next(source.epoch(0))
+    source.inputs[:] = -1  # before anybody has asked
+    assert not batch.is_gathered
+    inputs, labels = batch
+    assert batch.is_gathered
+    assert (inputs == -1).all()
+    inputs[0] = 9
+    assert batch[0][0] == batch[-2][0] == 9
+    assert len(batch[1]) == len(labels) == 4
+    with pytest.raises(IndexError):
+        batch[2]
+    assert source.inputs.max() == -1
+
+
 def test_seed_and_epoch_decide_the_order():
     assert order(batches(seed=1), 2) == order(batches(seed=1), 2)
     assert order(batches(seed=1), 2) != order(batches(seed=1), 3)

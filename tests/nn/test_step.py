@@ -15,6 +15,7 @@ import pytest
 from mnistweb.nn import (
     SGD,
     Adam,
+    ArrayBatches,
     BatchNorm,
     ConfigurationError,
     Conv2D,
@@ -194,6 +195,69 @@ def test_soft_targets_train_as_labels_do(make, kind):
     take_step(hard, (pictures, labels), threads=2)
     take_step(soft, (pictures, np.eye(4, dtype=np.float32)[labels]), threads=2)
     np.testing.assert_allclose(soft.flat_params, hard.flat_params, atol=1e-6)
+
+
+EXAMPLES = {
+    "labels": four_shapes(30),
+    "soft targets": (four_shapes(30)[0], np.eye(4, dtype=np.float32)[four_shapes(30)[1]]),
+    "bytes": (np.round(four_shapes(30)[0] * 200).astype(np.uint8), four_shapes(30)[1].astype(np.uint8)),
+}
+
+
+@pytest.mark.parametrize("examples", EXAMPLES.values(), ids=EXAMPLES.keys())
+@pytest.mark.parametrize("make", [tiny_convnet, wide_perceptron, matrix_further_in])
+def test_examples_that_both_members_gather_train_as_batches_that_are_copied(make, examples, kind):
+    batches = ArrayBatches(*examples, batch_size=13, seed=1)
+    models = make(), make()
+    for model, known in zip(models, (None, batches), strict=True):
+        with TrainingStep(model, softmax_cross_entropy, SGD(), threads=2, examples=known) as step:
+            step.reseed(np.random.default_rng(0))
+            for batch in batches.epoch(0):
+                result = step.learn(batch, 0.1)
+                assert batch.is_gathered == (known is None)
+    assert result.labelled == 30 % 13
+    np.testing.assert_array_equal(models[0].flat_params, models[1].flat_params)
+    np.testing.assert_array_equal(models[0].flat_buffers, models[1].flat_buffers)
+
+
+def test_a_batch_that_someone_has_changed_is_learned_as_it_is_now(kind):
+    changed, plain = wide_perceptron(), wide_perceptron()
+    batches = ArrayBatches(*four_shapes(8), batch_size=8, seed=1)
+    batch = next(batches.epoch(0))
+    batch[0][...] = 1 - batch[0]
+    with TrainingStep(changed, softmax_cross_entropy, SGD(), threads=2, examples=batches) as step:
+        step.learn(batch, 0.1)
+    take_step(plain, batch, threads=2)
+    np.testing.assert_array_equal(changed.flat_params, plain.flat_params)
+
+
+def test_batches_of_other_examples_are_learned_too(kind):
+    """Other ones than were named, or the same with other arrays since."""
+    model, plain = wide_perceptron(), wide_perceptron()
+    named = ArrayBatches(*four_shapes(8), batch_size=8, seed=1)
+    other = ArrayBatches(*four_shapes(8, seed=2), batch_size=8, seed=1)
+    with TrainingStep(model, softmax_cross_entropy, SGD(), threads=2, examples=named) as step:
+        step.learn(next(other.epoch(0)), 0.1)
+        named.inputs = 1 - named.inputs
+        step.learn(next(named.epoch(0)), 0.1)
+    with TrainingStep(plain, softmax_cross_entropy, SGD(), threads=2) as step:
+        step.learn(next(other.epoch(0)), 0.1)
+        step.learn(next(named.epoch(0)), 0.1)
+    np.testing.assert_array_equal(model.flat_params, plain.flat_params)
+
+
+def test_examples_that_do_not_fit_are_refused_as_batches_are():
+    pictures, labels = four_shapes(8)
+    for inputs, targets, message in (
+        (pictures[:, :4], labels, r"expected inputs of shape \(N, 8, 8, 1\)"),
+        (pictures, np.eye(5)[labels], r"got shape \(8, 5\)"),
+    ):
+        examples = ArrayBatches(inputs, targets, batch_size=8, seed=0)
+        model = wide_perceptron()
+        with TrainingStep(model, softmax_cross_entropy, SGD(), threads=2, examples=examples) as step:
+            with pytest.raises(ShapeError, match=message):
+                step.learn(next(examples.epoch(0)), 0.1)
+            assert step(pictures, labels, 0.1).labelled == 8
 
 
 def test_a_watcher_in_between_sees_the_whole_model(kind):

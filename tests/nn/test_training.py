@@ -25,7 +25,7 @@ from mnistweb.nn import (
     fit,
     softmax_cross_entropy,
 )
-from tests.nn.models import four_shapes, tiny_convnet, tiny_perceptron
+from tests.nn.models import four_shapes, tiny_convnet, tiny_perceptron, wide_perceptron
 
 PLAIN_TYPES = (int, float, str, type(None), np.ndarray)
 
@@ -263,6 +263,20 @@ def test_batches_are_let_go_unless_an_average_asks_for_them(settings, are_kept):
     *earlier, _ = batches.alive  # the latest may still be in the layers
     assert len(earlier) >= 2
     assert all(earlier) if are_kept else not any(earlier)
+
+
+def test_two_threads_learn_what_the_batches_are_and_not_what_their_arrays_once_were():
+    class Negatives(ArrayBatches):
+        def epoch(self, index):
+            self.inputs[...] = 1 - self.inputs
+            return super().epoch(index)
+
+    runs = []
+    for threads in (1, 2):
+        model, batches = wide_perceptron(), Negatives(*four_shapes(), batch_size=13, seed=7)
+        fit(model, batches, optimizer=SGD(), schedule=Constant(0.01), epochs=2, seed=5, threads=threads)
+        runs.append(model.flat_params.copy())
+    np.testing.assert_allclose(*runs, atol=1e-6)
 
 
 def test_without_validation_the_average_stays_in_the_model():
