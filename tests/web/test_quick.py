@@ -9,11 +9,14 @@ import contextlib
 import io
 import json
 import os
+import select
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -236,36 +239,72 @@ def test_a_server_that_is_told_to_do_more_has_nothing_quick(setting: dict[str, A
     assert server_environ(told) is None
 
 
-FAILING_SERVER = """
+SERVER = """
 import sys
+import time
 from pathlib import Path
 
 from mnistweb.config import load_settings
 from mnistweb.web.server import Server, server_settings
 
 def application(environ, start_response):
-    raise ValueError("as no application should")
+    {application}
 
-settings = load_settings(Path(sys.argv[1]), {"PORT": int(sys.argv[2]), "WORKERS": 1})
+settings = load_settings(Path(sys.argv[1]), {{"PORT": int(sys.argv[2]), "WORKERS": 1}})
 Server(lambda: application, server_settings(settings)).run()
 """
 
 
-def test_an_application_that_fails_is_answered_with_500_and_the_worker_goes_on(tmp_path: Path) -> None:
+@contextlib.contextmanager
+def served(application: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The server of this application, and its port. What it logs is to be read in the end."""
     port = free_port()
-    command = [sys.executable, "-c", FAILING_SERVER, str(tmp_path), str(port)]
-    environment = os.environ | {"MNISTWEB_INSTANCE": str(tmp_path)}
+    command = [sys.executable, "-c", SERVER.format(application=application), str(folder), str(port)]
+    environment = os.environ | {"MNISTWEB_INSTANCE": str(folder)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert until(lambda: can_connect(port), seconds=20)
-            for _ in range(3):
-                with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-                    connection.sendall(request())
-                    assert connection.recv(100).startswith(b"HTTP/1.1 500 ")
+            yield server, port
         finally:
             server.terminate()
-            _, log = server.communicate(timeout=30)
+
+
+def test_an_application_that_fails_is_answered_with_500_and_the_worker_goes_on(tmp_path: Path) -> None:
+    with served("raise ValueError('as no application should')", tmp_path) as (server, port):
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                connection.sendall(request())
+                assert connection.recv(100).startswith(b"HTTP/1.1 500 ")
+        server.terminate()
+        _, log = server.communicate(timeout=30)
     assert log.count("as no application should") == 3
+
+
+def test_answers_that_take_long_do_not_wait_for_one_another(tmp_path: Path) -> None:
+    """They leave together at the end of a round, but none is kept for longer than a few milliseconds."""
+    slow = "time.sleep(0.1); start_response('200 OK', [('Content-Length', '0')]); return []"
+    with served(slow, tmp_path) as (server, port), contextlib.ExitStack() as open_now:
+        connections = [
+            open_now.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            for _ in range(6)
+        ]
+        for connection in connections:  # the worker has them all, then
+            connection.sendall(request())
+            read_answer(connection)
+        worker = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text())
+        os.kill(worker, signal.SIGSTOP)
+        for connection in connections:
+            connection.sendall(request())
+        os.kill(worker, signal.SIGCONT)
+        came = []
+        while connections:
+            readable, _, _ = select.select(connections, [], [], 10)
+            assert readable
+            for connection in readable:
+                read_answer(connection)
+                came.append(time.monotonic())
+                connections.remove(connection)
+    assert came[-1] - came[0] > 0.3
 
 
 def can_connect(port: int) -> bool:
