@@ -202,7 +202,7 @@ class HalfOfTheMatrices(Member):
 
     @classmethod
     def looked_at(cls, model: Sequential) -> tuple[slice, slice]:
-        first = next((layer for layer in model.layers if not isinstance(layer, Flatten)), None)
+        first = next((layer for layer in model.layers if type(layer) is not Flatten), None)
         if isinstance(first, Dense) and _is_large(first):
             return _halves(first.in_features)
         return slice(None), slice(None)
@@ -223,12 +223,12 @@ def has_large_matrices(model: Sequential) -> bool:
 
 
 def _is_large(layer: Layer) -> bool:
-    return isinstance(layer, Dense) and layer.in_features > 1 and layer.params["weight"].size >= _MANY_WEIGHTS
+    return type(layer) is Dense and layer.in_features > 1 and layer.params["weight"].size >= _MANY_WEIGHTS
 
 
 def _leads_to_large(layers: Sequence[Layer]) -> bool:
     """Whether these layers begin with activations, if with anything, and then a large matrix comes."""
-    following = next((layer for layer in layers if not isinstance(layer, ReLU | Tanh | Sigmoid)), None)
+    following = next((layer for layer in layers if type(layer) not in (ReLU, Tanh, Sigmoid)), None)
     return following is not None and _is_large(following)
 
 

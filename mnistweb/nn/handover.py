@@ -73,9 +73,13 @@ class Copies(Handover):
         self._model, self._columns = model, columns[1]
         dtype = model.flat_params.dtype
         self._inputs = zeros((MOST_EXAMPLES, math.prod(model.input_shape)), dtype)
-        self._labels = zeros((MOST_EXAMPLES,), np.int64)
-        self._soft_targets = zeros((MOST_EXAMPLES, model.num_classes), dtype)
-        self._is_soft = zeros((1,), np.bool_)
+        # Labels, soft targets, or what else somebody's own loss is told of each example; and which of them.
+        self._targets = (
+            zeros((MOST_EXAMPLES,), np.int64),
+            zeros((MOST_EXAMPLES, model.num_classes), dtype),
+            zeros((MOST_EXAMPLES,), dtype),
+        )
+        self._kind = zeros((1,), np.int64)
 
     def takes(self, batch: Batch) -> bool:
         return True
@@ -84,7 +88,7 @@ class Copies(Handover):
         inputs, targets = batch
         count, classes = len(inputs), self._model.num_classes
         self._model.check_inputs(inputs)
-        if not 0 < count <= MOST_EXAMPLES:
+        if count > MOST_EXAMPLES:
             raise ShapeError(f"two threads share batches of 1 to {MOST_EXAMPLES:,} examples, got {count:,}")
         if targets.shape not in ((count,), (count, classes)):
             raise ShapeError(
@@ -94,11 +98,11 @@ class Copies(Handover):
 
     def give(self, batch: Batch, part: slice) -> None:
         inputs, targets = (array[part] for array in batch)
-        count, is_soft = len(inputs), targets.ndim > 1
+        count = len(inputs)
         rows = inputs.reshape(count, self._inputs.shape[1])
         self._inputs[:count, self._columns] = rows[:, self._columns]
-        (self._soft_targets if is_soft else self._labels)[:count] = targets
-        self._is_soft[0] = is_soft
+        self._kind[0] = kind = 1 if targets.ndim > 1 else 0 if targets.dtype.kind in "iu" else 2
+        self._targets[kind][:count] = targets
 
     def first(self, batch: Batch, part: slice) -> tuple[Array, Array]:
         inputs, targets = batch
@@ -106,7 +110,7 @@ class Copies(Handover):
 
     def second(self, count: int) -> tuple[Array, Array]:
         inputs = self._inputs[:count].reshape(count, *self._model.input_shape)
-        return inputs, (self._soft_targets if self._is_soft[0] else self._labels)[:count]
+        return inputs, self._targets[self._kind[0]][:count]
 
 
 class Indices(Handover):

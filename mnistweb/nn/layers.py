@@ -26,7 +26,8 @@ class Layer:
     into one long vector, so a layer always goes through the dict and writes gradients in place
     (``self.grads["bias"][...] = ``).
 
-    A layer computes in the dtype of what it is given: float32 in daily use, float64 in the gradient check.
+    A layer computes in the dtype of its parameters, to which the model converts what it is given: float32 in
+    daily use, float64 in the gradient check.
 
     ``forward`` does not write into its inputs, which the layer before may still need, except in training
     where ``may_overwrite_inputs`` says so. Without ``training`` it changes nothing in the layer either, so
@@ -43,6 +44,11 @@ class Layer:
 
     #: Set by the model where the layer before does not keep its outputs: a training pass may work in place.
     may_overwrite_inputs: bool = False
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "forward" in vars(cls) and "prepare" not in vars(cls):
+            cls.prepare = Layer.prepare  # type: ignore[method-assign]  # what is inherited fits another forward
 
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}

@@ -45,7 +45,9 @@ def softmax_cross_entropy(
 def _as_probabilities(logits: np.ndarray, targets: np.ndarray, label_smoothing: float) -> np.ndarray:
     """Targets as probabilities (C, N), a row for each class, in the dtype of the logits, smoothed."""
     if logits.ndim != 2 or len(logits) == 0:
-        raise ShapeError(f"softmax_cross_entropy expected logits of shape (N, classes), got {logits.shape}")
+        raise ShapeError(
+            f"softmax_cross_entropy expected logits of shape (N > 0, classes), got {logits.shape}"
+        )
     if not 0 <= label_smoothing < 1:
         raise ConfigurationError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}")
     batch_size, classes = logits.shape

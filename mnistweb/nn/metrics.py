@@ -54,5 +54,9 @@ def per_class_accuracy(confusion: np.ndarray) -> np.ndarray:
 def _check(scores: np.ndarray, labels: np.ndarray) -> None:
     if scores.ndim != 2 or labels.shape != (len(scores),) or len(scores) == 0:
         raise ShapeError(
-            f"expected scores of shape (N, classes) and N labels, got {scores.shape} and {labels.shape}"
+            f"expected scores of shape (N, classes), N > 0, and N labels, got {scores.shape}, {labels.shape}"
         )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise LabelError(f"labels must be whole numbers, got {labels.dtype}")
+    if not 0 <= labels.min() <= labels.max() < scores.shape[1]:
+        raise LabelError(f"labels must be 0..{scores.shape[1] - 1}, got {labels.min()}..{labels.max()}")

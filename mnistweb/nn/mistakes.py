@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mnistweb.nn import initializers, losses
+from mnistweb.nn import initializers, losses, model
 from mnistweb.nn.activations import ReLU, softmax
 from mnistweb.nn.batches import ArrayBatches, Batch
 from mnistweb.nn.convolution import Conv2D
@@ -65,16 +65,19 @@ MISTAKES: dict[str, Mistake] = {}
 
 @contextmanager
 def made(mistake: Mistake) -> Iterator[None]:
-    """While the ``with`` block runs, the whole process makes the mistake; not for programs with threads.
+    """While the ``with`` block runs, models made in it make the mistake; not for programs with threads.
 
     A loss goes wrong for those who write ``losses.softmax_cross_entropy``, and so look it up when they call.
     """
-    right = getattr(mistake.owner, mistake.attribute)
+    right, joined = getattr(mistake.owner, mistake.attribute), model.norms_joined
     setattr(mistake.owner, mistake.attribute, mistake.wrong)
+    # Each layer by itself: joined ones do not call what stands in its class.
+    model.norms_joined = list  # type: ignore[assignment]
     try:
         yield
     finally:
         setattr(mistake.owner, mistake.attribute, right)
+        model.norms_joined = joined
 
 
 def _mistake(

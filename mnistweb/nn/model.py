@@ -40,13 +40,19 @@ class Sequential:
     * ``params``, ``grads``, ``buffers``: the same as named views, "1.weight" being the weight of layers[1]
 
     Raises ShapeError when a layer can't take what the one before it makes, saying which and what to add, and
-    ConfigurationError when there is no layer.
+    ConfigurationError when there is no layer, or one twice.
     """
 
     def __init__(self, layers: Sequence[Layer], *, input_shape: Shape = (28, 28, 1)) -> None:
         if not layers:
             raise ConfigurationError("Sequential needs at least one layer, got none")
         self.layers = list(layers)
+        for index, layer in enumerate(self.layers):
+            first = self.layers.index(layer)
+            if first < index:  # a layer remembers what it needs for its way back, of one place
+                raise ConfigurationError(
+                    f"layer {index} is the same object as layer {first}; each place needs one of its own"
+                )
         self.input_shape = tuple(input_shape)
         self.output_shape = self._check_shapes()
         self._one_picture: OnePicture | None = None
@@ -71,10 +77,12 @@ class Sequential:
         return inputs
 
     def check_inputs(self, inputs: Array) -> None:
-        """Raise ShapeError unless the inputs are (N, *input_shape)."""
+        """Raise ShapeError unless the inputs are (N, *input_shape), at least one."""
         if inputs.shape[1:] != self.input_shape:
             wanted = ", ".join(map(str, self.input_shape))
             raise ShapeError(f"the model expected inputs of shape (N, {wanted}), got {inputs.shape}")
+        if not len(inputs):
+            raise ShapeError(f"the model expected at least one input, got an array of shape {inputs.shape}")
 
     def forward_in_batches(self, inputs: Array, *, batch_size: int = 250, threads: int = 1) -> Array:
         """The same for any number of inputs, a batch at a time, so that memory does not grow with them.
@@ -167,7 +175,7 @@ class Sequential:
                 raise ConfigurationError(f"layer {index} must be one of {', '.join(LAYERS)}, got {name!r}")
             try:
                 layers.append(LAYERS[name].from_config(arguments, rng))
-            except TypeError as error:
+            except (TypeError, ConfigurationError) as error:
                 raise ConfigurationError(f"layer {index} ({name}) can't be built: {error}") from error
         return cls(layers, input_shape=input_shape)
 
@@ -226,13 +234,13 @@ class Sequential:
         """An independent model for inference only: BatchNorm joined to the layer before it, Dropout left out.
 
         It gives the same logits up to rounding, in less time, and is prepared for single pictures
-        (``one_picture.py``). Its parameters must not change any more.
+        (``one_picture.py``). Its parameters must not change any more. Subclasses stay as they are.
         """
         layers: list[Layer] = []
         for layer in self.layers:
-            if isinstance(layer, Dropout):
+            if type(layer) is Dropout:
                 continue
-            if isinstance(layer, BatchNorm) and layers and isinstance(layers[-1], Dense | Conv2D):
+            if type(layer) is BatchNorm and layers and type(layers[-1]) in (Dense, Conv2D):
                 layers[-1] = fold(layers[-1], layer)
             else:
                 layers.append(layer.astype(self.flat_params.dtype))

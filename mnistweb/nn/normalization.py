@@ -250,11 +250,16 @@ def norms_joined(layers: Sequence[Layer]) -> list[Layer]:
     for layer in layers:
         joined.append(layer)
         match joined[-3:]:
-            case [*_, BatchNorm() as norm, ReLU() as relu] if type(norm) is BatchNorm:
+            case [*_, BatchNorm() as norm, ReLU() as relu] if _are_plain(norm, relu):
                 joined[-2:] = [BatchNormReLU(norm, relu)]
-            case [BatchNorm() as norm, MaxPool2D() as pool, ReLU() as relu] if type(norm) is BatchNorm:
+            case [BatchNorm() as norm, MaxPool2D() as pool, ReLU() as relu] if _are_plain(norm, pool, relu):
                 joined[-3:] = [BatchNormReLU(norm, relu, pool)]
     return joined
+
+
+def _are_plain(*layers: Layer) -> bool:
+    """Whether none is of a subclass, which may compute something else."""
+    return all(type(layer) in (BatchNorm, MaxPool2D, ReLU) for layer in layers)
 
 
 def measure_averages(layers: Sequence[Layer], batches: Iterable[Array]) -> None:

@@ -36,7 +36,8 @@ class Optimizer:
 
     ``weight_decay`` pulls every weight towards zero: the gradient becomes g + weight_decay * w (L2
     regularisation; AdamW does it differently). ``decay_mask`` is a vector of ones for the parameters that
-    decay and zeros for those that don't, usually biases and normalisation; ``fit`` sets it from the model.
+    decay and zeros for those that don't, usually biases and normalisation; ``fit`` takes the model's unless
+    there is one.
     """
 
     moment_names: tuple[str, ...] = ()
@@ -89,19 +90,23 @@ class Optimizer:
         raise NotImplementedError
 
     def state(self) -> dict[str, Any]:
-        """All that ``load_state`` needs to go on exactly here: "steps_taken" and copies of the moments."""
+        """All that ``load_state`` needs to go on exactly here: "optimizer" (whose state it is), "steps_taken"
+        and copies of the moments."""
         moments = {name: array.copy() for name, array in self.moments.items()}
-        return {"steps_taken": self.steps_taken, **moments}
+        return {"optimizer": type(self).__name__, "steps_taken": self.steps_taken, **moments}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over what ``state`` gave; ConfigurationError if it comes from another kind of optimizer."""
-        moments = {name: aligned_copy(array) for name, array in state.items() if name != "steps_taken"}
-        if "steps_taken" not in state or (moments and set(moments) != set(self.moment_names)):
+        moments = {name: array for name, array in state.items() if name not in ("optimizer", "steps_taken")}
+        kind, steps = state.get("optimizer"), state.get("steps_taken")
+        if kind != type(self).__name__ or steps is None:
+            raise ConfigurationError(f"{type(self).__name__} got the state of {kind} after {steps} steps")
+        if set(moments) != set(self.moment_names) and (moments or steps):
             raise ConfigurationError(
-                f"{type(self).__name__} keeps steps_taken and {list(self.moment_names)}, got {sorted(state)}"
+                f"{type(self).__name__} keeps {list(self.moment_names)}, got {sorted(moments)}"
             )
-        self.steps_taken = int(state["steps_taken"])
-        self.moments = moments
+        self.steps_taken = int(steps)
+        self.moments = {name: aligned_copy(array) for name, array in moments.items()}
 
     def move(self, params: Array, allocate: Callable[[tuple[int, ...], Any], Array]) -> None:
         """Take the moments of ``params`` to memory that ``allocate(shape, dtype)`` gives."""
@@ -120,6 +125,10 @@ class Optimizer:
         if params.ndim != 1 or grads.shape != params.shape:
             raise ShapeError(
                 f"an optimizer takes two flat vectors of one length, got {params.shape} and {grads.shape}"
+            )
+        if self.decay_mask is not None and self.decay_mask.shape != params.shape:
+            raise ShapeError(
+                f"decay_mask is one of {self.decay_mask.size} parameters, but {params.size} came"
             )
         if not self.moments:
             self.moments = {name: aligned_zeros(params.shape, params.dtype) for name in self.moment_names}

@@ -164,7 +164,7 @@ class GlobalAveragePool2D(Layer):
     def backward(self, grad_output: Array) -> Array | None:
         n, height, width, channels = shape = self.remembered("input_shape")
         share = grad_output * (1 / (height * width))
-        return np.ascontiguousarray(np.broadcast_to(share.reshape(n, 1, 1, channels), shape))
+        return np.broadcast_to(share.reshape(n, 1, 1, channels), shape).copy()
 
     def output_shape(self, input_shape: Shape) -> Shape:
         _check_picture(self, input_shape)
@@ -179,7 +179,7 @@ def pooled_first(layers: Sequence[Layer]) -> list[Layer]:
     """
     ordered = list(layers)
     for index, (before, layer) in enumerate(pairwise(layers)):
-        if isinstance(before, ReLU) and isinstance(layer, MaxPool2D):
+        if type(before) is ReLU and type(layer) is MaxPool2D:
             ordered[index : index + 2] = layer, before
     return ordered
 

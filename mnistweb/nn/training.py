@@ -116,12 +116,13 @@ def fit(
     run = _Run(model, optimizer, seed, WeightAverage(model.flat_params, ema_decay) if ema_decay else None)
     if start is not None:
         run.load(start)
-    if optimizer.decay_mask is None:
-        optimizer.decay_mask = model.decay_mask
     callbacks = list(callbacks)
     # A subclass may do what it likes with its arrays between two batches.
     examples = batches if type(batches) is ArrayBatches else None
-    with TrainingStep(model, loss, optimizer, run.average, threads=threads, examples=examples) as train_step:
+    with (
+        _decay_as_usual(optimizer, model),
+        TrainingStep(model, loss, optimizer, run.average, threads=threads, examples=examples) as train_step,
+    ):
         try:
             while run.epoch < epochs and not run.ran_out_of_patience(early_stopping):
                 row = run.train_epoch(batches, train_step, schedule, watch)
@@ -135,6 +136,17 @@ def fit(
             raise
     run.leave_best_weights()
     return run.history
+
+
+@contextmanager
+def _decay_as_usual(optimizer: Optimizer, model: Sequential) -> Iterator[None]:
+    """While the ``with`` block runs, weight decay leaves out what it should, unless someone has said what."""
+    own = optimizer.decay_mask
+    optimizer.decay_mask = model.decay_mask if own is None else own
+    try:
+        yield
+    finally:
+        optimizer.decay_mask = own
 
 
 def evaluate(

@@ -49,10 +49,15 @@ def test_unsigned_labels_as_the_files_have_them_are_counted_rightly():
 def test_labels_that_are_no_class_are_refused(labels):
     with pytest.raises(LabelError, match=r"labels must be 0\.\.9"):
         confusion_matrix(np.array([0]), np.array(labels))
+    for metric in (accuracy, top_k_accuracy):
+        with pytest.raises(LabelError, match=r"labels must be 0\.\.9, got"):
+            metric(np.eye(10)[:1], np.array(labels))
+        with pytest.raises(LabelError, match="labels must be whole numbers, got float64"):
+            metric(np.eye(10)[:1], np.array([0.5]))
 
 
 def test_shapes_that_do_not_go_together_are_refused():
-    with pytest.raises(ShapeError, match=r"\(4, 3\) and \(3,\)"):
+    with pytest.raises(ShapeError, match=r"\(4, 3\), \(3,\)"):
         accuracy(SCORES, LABELS[:3])
     with pytest.raises(ShapeError, match="one prediction for each label"):
         confusion_matrix(np.array([1, 2]), np.array([1]))

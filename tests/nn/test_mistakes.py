@@ -18,6 +18,7 @@ from mnistweb.nn import (
     losses,
 )
 from mnistweb.nn.mistakes import MISTAKES, made
+from mnistweb.recipes.practice import practice_network
 from tests.nn.models import four_shapes
 
 
@@ -66,8 +67,41 @@ def test_afterwards_everything_is_right_again(name):
     assert getattr(mistake.owner, mistake.attribute) is right
 
 
+@pytest.mark.parametrize("name", MISTAKES)
+def test_so_it_is_in_the_practice_network(name):
+    """Whose layers would be joined, if no mistake were made."""
+    mistake, (inputs, labels) = MISTAKES[name], practice_digits()
+    with made(mistake):
+        report = check_gradients(
+            practice_network(), inputs, labels, loss=losses.softmax_cross_entropy, max_entries=3, seed=1
+        )
+    assert report.passed is not mistake.caught_by_check, f"{report}\n{mistake.noticed_by}"
+
+
+def practice_digits():
+    rng = np.random.default_rng(0)
+    return rng.random((4, 28, 28, 1), np.float32), rng.integers(0, 10, 4)
+
+
 def test_without_a_mistake_the_network_passes():
     assert check().passed
+
+
+def test_taken_over_the_right_axis_the_wrong_statistics_are_right(monkeypatch):
+    mean, var = np.ndarray.mean, np.ndarray.var
+
+    class Rows(np.ndarray):
+        """Whatever axis is asked for, it is the first."""
+
+        def mean(self, axis, keepdims):
+            return mean(self.view(np.ndarray), axis=0, keepdims=keepdims)
+
+        def var(self, axis, keepdims):
+            return var(self.view(np.ndarray), axis=0, keepdims=keepdims)
+
+    inputs = np.random.default_rng(0).standard_normal((6, 3))
+    wrong = MISTAKES["batchnorm-axis"].wrong(BatchNorm(3), inputs.view(Rows), training=True)
+    np.testing.assert_allclose(wrong, BatchNorm(3).forward(inputs, training=True))
 
 
 @pytest.mark.parametrize("name", MISTAKES)

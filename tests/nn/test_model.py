@@ -124,6 +124,21 @@ def test_a_model_without_layers_is_refused():
         Sequential([])
 
 
+def test_a_layer_has_one_place_only():
+    """In two places its way back would take what belongs to the other."""
+    rng = np.random.default_rng(0)
+    relu = ReLU()
+    layers = [Flatten(), Dense(784, 9, rng=rng), relu, Dense(9, 9, rng=rng), relu, Dense(9, 10, rng=rng)]
+    with pytest.raises(ConfigurationError, match="layer 4 is the same object as layer 2"):
+        Sequential(layers)
+
+
+def test_no_inputs_are_refused():
+    for training in (False, True):
+        with pytest.raises(ShapeError, match=r"at least one input, got an array of shape \(0, 28, 28, 1\)"):
+            perceptron().forward(np.zeros((0, 28, 28, 1), np.float32), training=training)
+
+
 def test_inputs_of_another_shape_are_refused():
     with pytest.raises(ShapeError, match=r"inputs of shape \(N, 28, 28, 1\), got \(1, 784\)"):
         perceptron().forward(np.zeros((1, 784), np.float32))

@@ -187,6 +187,17 @@ def test_only_a_relu_that_follows_is_joined():
     assert kinds == [ReLU, BatchNormReLU, MaxPool2D, BatchNormReLU, ReLU]
 
 
+def test_layers_of_subclasses_are_not_joined():
+    class Leaky(ReLU):
+        pass
+
+    class Pool(MaxPool2D):
+        pass
+
+    layers = [BatchNorm(2), Leaky(), BatchNorm(2), Pool(2), ReLU(), BatchNorm(2), MaxPool2D(2), Leaky()]
+    assert norms_joined(layers) == layers
+
+
 def test_a_large_image_batch_in_float32_is_as_good_as_in_float64():
     rng = np.random.default_rng(5)
     inputs = (rng.standard_normal((64, 26, 26, 8)) * [1, 2, 3, 4, 1e-2, 1e2, 1, 1] + 1).astype(np.float32)

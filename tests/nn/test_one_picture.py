@@ -10,6 +10,7 @@ from mnistweb.nn.activations import ReLU, Softmax, Tanh
 from mnistweb.nn.convolution import Conv2D
 from mnistweb.nn.layers import Dense, Flatten
 from mnistweb.nn.model import Sequential
+from mnistweb.nn.normalization import BatchNorm
 from mnistweb.nn.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
 
 RNG = np.random.default_rng(1)
@@ -73,6 +74,23 @@ def test_each_picture_gets_what_the_layers_give(name):
             model.forward(picture), layer_by_layer(model, picture), rtol=1e-5, atol=1e-5
         )
         np.testing.assert_array_equal(picture, before)
+
+
+def test_layers_of_subclasses_answer_as_they_do_otherwise():
+    class Doubled(Dense):
+        def forward(self, inputs, *, training=False):
+            return 2 * super().forward(inputs, training=training)
+
+    class Leaky(ReLU):
+        def forward(self, inputs, *, training=False):
+            return np.maximum(inputs, inputs / 8)
+
+    layers = [Flatten(), Doubled(30, 9, rng=RNG), BatchNorm(9), Leaky(), Dense(9, 10, rng=RNG)]
+    model = Sequential(layers, input_shape=(6, 5, 1))
+    pictures = pictures_for(model, 3)[:, 0]
+    answers = model.folded().forward(pictures)
+    np.testing.assert_allclose(answers, model.forward(pictures), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.folded().forward(pictures[:1]), answers[:1], rtol=1e-5, atol=1e-5)
 
 
 def test_an_answer_stays_when_the_next_picture_comes():

@@ -147,13 +147,31 @@ def test_a_moment_that_fades_does_not_end_among_subnormal_numbers(optimizer):
 def test_a_state_of_another_optimizer_is_refused():
     adam = Adam()
     adam.step(np.ones(2), np.ones(2), RATE)
-    with pytest.raises(ConfigurationError, match=r"Momentum keeps steps_taken and \['velocity'\], got"):
+    with pytest.raises(ConfigurationError, match="Momentum got the state of Adam after 1 steps"):
         Momentum().load_state(adam.state())
+    # Neither what remembers nothing nor what remembers something of the same name.
+    for other, state in ((adam, SGD().state()), (RMSProp(), AdaGrad().state())):
+        with pytest.raises(ConfigurationError, match="got the state of"):
+            other.load_state(state)
+    with pytest.raises(ConfigurationError, match=r"Adam keeps \['grad_sums', 'square_sums'\], got \[\]"):
+        adam.load_state({"optimizer": "Adam", "steps_taken": 500})
+    assert adam.steps_taken == 1
+
+
+def test_a_state_from_before_the_first_step_is_taken_over():
+    fresh = Adam()
+    fresh.load_state(Adam().state())
+    fresh.step(np.ones(2), np.ones(2), RATE)
+    assert fresh.steps_taken == 1
 
 
 def test_vectors_of_different_lengths_are_refused():
     with pytest.raises(ShapeError, match=r"got \(3,\) and \(2,\)"):
         SGD().step(np.ones(3), np.ones(2), RATE)
+    decaying = SGD(weight_decay=0.1)
+    decaying.decay_mask = np.ones(2)
+    with pytest.raises(ShapeError, match="decay_mask is one of 2 parameters, but 3 came"):
+        decaying.step(np.ones(3), np.ones(3), RATE)
     adam = Adam()
     adam.step(np.ones(2), np.ones(2), RATE)
     with pytest.raises(ShapeError, match="Adam remembers 2 parameters, but 3 came"):

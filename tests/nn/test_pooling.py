@@ -121,6 +121,16 @@ def test_global_average_is_the_mean_of_each_channel():
     np.testing.assert_allclose(grad_inputs, np.broadcast_to(grad_output[:, None, None] / 20, inputs.shape))
 
 
+def test_the_gradient_of_a_global_average_may_be_overwritten():
+    """Also that of pictures of one pixel, which looks just like the gradient it came from."""
+    for side in (1, 2):
+        layer = GlobalAveragePool2D()
+        layer.forward(np.ones((3, side, side, 2)), training=True)
+        grad_inputs = layer.backward(np.ones((3, 2)))
+        grad_inputs *= 0
+        assert grad_inputs.shape == (3, side, side, 2)
+
+
 def test_max_pool_worked_by_hand():
     layer = MaxPool2D(2)
     picture = np.array([[1, 5, 0, 2], [3, 4, 7, 6]], np.float32).reshape(1, 2, 4, 1)

@@ -260,6 +260,45 @@ def test_examples_that_do_not_fit_are_refused_as_batches_are():
             assert step(pictures, labels, 0.1).labelled == 8
 
 
+@pytest.mark.parametrize("make", [convnet_without_normalisation, wide_perceptron])
+def test_one_number_for_each_example_reaches_both_members_as_it_is(make, kind):
+    """Somebody's own loss may ask for it. As labels, halves would become zeros."""
+
+    def squared_distance(logits, targets):
+        distances = np.zeros_like(logits)
+        distances[:, 0] = logits[:, 0] - targets
+        return float((distances**2).mean()), 2 * distances / distances.size
+
+    pictures, _ = four_shapes(8)
+    targets = np.linspace(0, 1, 8, dtype=np.float32)
+    one, two = make(), make()
+    for model, count in ((one, 1), (two, 2)):
+        with TrainingStep(model, squared_distance, SGD(), threads=count) as step:
+            step(pictures, targets, 0.5)
+    np.testing.assert_allclose(two.flat_params, one.flat_params, atol=1e-6)
+
+
+class Doubled(Dense):
+    """Somebody's own layer, which is not what it is made from."""
+
+    def forward(self, inputs, *, training=False):
+        return 2 * super().forward(inputs, training=training)
+
+    def backward(self, grad_output):
+        return super().backward(2 * grad_output)
+
+
+def test_a_large_matrix_of_a_subclass_is_not_divided():
+    models = []
+    for count in (1, 2):
+        rng = np.random.default_rng(0)
+        layers = [Flatten(), Doubled(64, 600, rng=rng), ReLU(), Dense(600, 64, rng=rng), ReLU()]
+        model = Sequential([*layers, Dense(64, 4, rng=rng)], input_shape=SHAPE)
+        take_step(model, four_shapes(8), threads=count)
+        models.append(model)
+    np.testing.assert_allclose(models[0].flat_params, models[1].flat_params, atol=1e-6)
+
+
 def test_a_watcher_in_between_sees_the_whole_model(kind):
     model, (pictures, labels) = wide_perceptron(), four_shapes(8)
     alone = wide_perceptron()
@@ -320,7 +359,7 @@ def test_what_does_not_fit_is_refused_and_the_pair_goes_on(make):
             (pictures, labels[:7], r"8 labels or targets of shape \(8, 4\), got shape \(7,\)"),
             (pictures, np.eye(5)[labels], r"got shape \(8, 5\)"),
             (too_many, labels, "batches of 1 to 65,536 examples, got 65,537"),
-            (pictures[:0], labels[:0], "got 0"),
+            (pictures[:0], labels[:0], "at least one input"),
         ):
             with pytest.raises(ShapeError, match=message):
                 step(inputs, targets, 0.1)

@@ -310,6 +310,15 @@ def test_an_epoch_that_the_batches_cut_short_is_dropped():
     np.testing.assert_array_equal(model.params["1.weight"], states[0].model["1.weight"])
 
 
+def test_an_optimizer_leaves_the_decay_of_one_model_behind_for_the_next():
+    used, fresh = SGD(weight_decay=0.5), SGD(weight_decay=0.5)
+    train(tiny_convnet(), optimizer=used, epochs=1)
+    models = tiny_perceptron(), tiny_perceptron()
+    for model, optimizer in zip(models, (used, fresh), strict=True):
+        train(model, optimizer=optimizer, epochs=1)
+    np.testing.assert_array_equal(models[0].flat_params, models[1].flat_params)
+
+
 def test_weights_decay_but_biases_do_not():
     plain, decayed = tiny_perceptron(), tiny_perceptron()
     settings = {"epochs": 1, "schedule": Constant(1e-9), "validation": None}
