@@ -17,7 +17,7 @@ from mnistweb.data.warping import SIDE, affine_sources, elastic_displacements, r
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How strongly pictures are varied. Every default is 0, which leaves that part out.
+    """How strongly pictures are varied. By default every strength is 0, which leaves that part out.
 
     Each picture draws its own amounts, evenly between nothing and the strength named here (in both
     directions where there are two); a probability says how many of the pictures are touched at all.
@@ -125,6 +125,8 @@ def _blur(images: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
     weight = sigma * sigma / 4
     for axis in (1, 1, 2, 2):
         before, after = np.roll(images, 1, axis), np.roll(images, -1, axis)
+        # What comes in at the edge is empty, and not what went out at the other.
+        before.swapaxes(1, axis)[:, 0] = after.swapaxes(1, axis)[:, -1] = 0
         images = images + weight * (before + after - 2 * images)
     return images
 

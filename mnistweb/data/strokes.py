@@ -70,9 +70,7 @@ def _normalised(paths: list[np.ndarray]) -> list[np.ndarray]:
     return [(path - (low + high) / 2) / np.float32(size) for path in paths]
 
 
-def _affine(
-    rng: np.random.Generator, rotation_degrees: float, log_scale: float, shear: float
-) -> np.ndarray:
+def _affine(rng: np.random.Generator, rotation_degrees: float, log_scale: float, shear: float) -> np.ndarray:
     angle = np.radians(rotation_degrees) * rng.standard_normal()
     cos, sin = np.cos(angle), np.sin(angle)
     scale = np.diag(np.exp(log_scale * rng.standard_normal(2)))

@@ -101,7 +101,7 @@ class _Reader:
     def open_digit(self, line: str) -> None:
         label = _LABEL.search(line)
         if label is None or label[1] not in tuple("0123456789"):
-            raise self.error(f"a segment must end in its label, \"0\" to \"9\"; got {line[:60]!r}")
+            raise self.error(f'a segment must end in its label, "0" to "9"; got {line[:60]!r}')
         self.label, self.segment_line, self.writer, self.strokes = int(label[1]), self.line_number, -1, []
 
     def close_stroke(self) -> None:

@@ -27,7 +27,8 @@ def affine_sources(
     """Where each pixel comes from when pictures are turned, scaled, slanted and shifted about their middle.
 
     Each argument is float32 (N,), one number a picture: radians, natural logarithms of the factors on width
-    and height, sideways shift per pixel of height, pixels. Returns float32 (2, N, 784): x, then y.
+    and height, sideways shift per pixel of height, pixels. They lead from a pixel to its source, so what is
+    seen goes the other way: ``right=3`` moves the ink to the left. Returns float32 (2, N, 784): x, then y.
     """
     cos, sin, width, height = np.cos(turn), np.sin(turn), np.exp(log_width), np.exp(log_height)
     # Rotation times slant times scale in homogeneous form: source = matrix @ (x, y, 1).

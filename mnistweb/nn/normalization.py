@@ -32,7 +32,8 @@ class BatchNorm(Layer):
         normalised = (inputs - mean) / sqrt(variance + epsilon);  outputs = normalised * gamma + beta
 
     In training, mean and (biased) variance are the batch's, over all axes but the last; inference uses
-    running averages of them (Ioffe, Szegedy, "Batch Normalization", 2015, algorithms 1 and 2).
+    running averages of the mean and of the unbiased variance, that times n / (n - 1) for n numbers of a
+    feature (Ioffe, Szegedy, "Batch Normalization", 2015, algorithms 1 and 2).
     Takes (N, features) or (N, H, W, features).
     """
 

@@ -155,7 +155,7 @@ class Momentum(Optimizer):
     """A heavy ball: v = momentum * v + g, then w = w - learning_rate * v (Polyak 1964).
 
     With ``nesterov`` the step looks ahead: w = w - learning_rate * (g + momentum * v) (Nesterov 1983, in the
-    form of Sutskever, Martens, Dahl, Hinton 2013).
+    form of Bengio, Boulanger-Lewandowski, Pascanu 2012).
     """
 
     moment_names = ("velocity",)

@@ -32,9 +32,9 @@ class Source:
 class MixedBatches:
     """The batches of a training, for `fit`: everything random in epoch e comes from (seed, e).
 
-    The first source sets the length of an epoch: as many whole batches as it takes to see each of its
-    pictures once. Every source is gone through in a shuffled order and shuffled anew when it is used up,
-    across epochs, so no picture is seen twice before all have been seen once.
+    The first source sets the length of an epoch: as many whole batches as its pictures fill; what is left
+    over begins the next one. Every source is gone through in a shuffled order and shuffled anew when it is
+    used up, across epochs, so no picture is seen twice before all have been seen once.
 
     Inputs are float32 (batch_size, 28, 28, 1) in [0, 1]. Targets are labels, int64 (batch_size,), unless a
     source holds pictures of no class: then they are rows of probabilities, float32 (batch_size, classes), and

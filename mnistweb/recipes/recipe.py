@@ -59,7 +59,7 @@ AUGMENTATION_HELP = {
     "log_scale": "largest change of width and of height, as a natural logarithm",
     "shear": "largest slant, in pixels sideways per pixel of height",
     "shift_pixels": "largest move along each axis",
-    "elastic_alpha": "strength of the elastic distortion; 34 moves pixels by up to some 1.4",
+    "elastic_alpha": "strength of the elastic distortion; 34 moves pixels by up to 1.4 (standard deviation)",
     "elastic_sigma": "pixels over which neighbours are distorted together",
     "elastic_probability": "share of the images that are distorted",
     "thickness": "pixels added to or taken from the edge of the ink, at most 1",

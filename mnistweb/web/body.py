@@ -33,9 +33,7 @@ class Request(flask.Request):
 @lru_cache(64)  # most clients ask the same each time
 def _query(text: bytes) -> ImmutableMultiDict[str, str]:
     """As Werkzeug reads it."""
-    return ImmutableMultiDict(
-        parse_qsl(text.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
-    )
+    return ImmutableMultiDict(parse_qsl(text.decode(), keep_blank_values=True, errors="werkzeug.url_quote"))
 
 
 def check_framing() -> None:

@@ -145,6 +145,15 @@ def test_thickness_adds_and_takes_ink_within_one_pixel() -> None:
     assert not varied[:, far].any()
 
 
+def test_blur_takes_no_ink_from_one_edge_to_the_other() -> None:
+    images = np.zeros((4, 28, 28), np.float32)
+    images[0, :, 0] = images[1, :, -1] = images[2, 0] = images[3, -1] = 1
+    varied = Augmentation(blur=1, blur_probability=1)(images, np.random.default_rng(0))
+    assert (varied.max(axis=(1, 2)) < 1).all()
+    for far in (varied[0, :, 14:], varied[1, :, :14], varied[2, 14:], varied[3, :14]):
+        assert not far.any()
+
+
 def test_blur_keeps_the_ink_and_widens_it_by_its_variance() -> None:
     images = np.zeros((300, 28, 28), np.float32)
     images[:, 14, 14] = 1
