@@ -7,6 +7,8 @@ the bytes becomes an ImageError.
 from __future__ import annotations
 
 import io
+import threading
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -25,6 +27,10 @@ from mnistweb.imaging.errors import (
 MAX_PIXELS = 25_000_000  # telephones make 12 and 24 megapixels
 MIN_SIDE = 8  # pixels; the smallest scans of digits in use are 8x8
 REDUCED_SIDE = 800  # pixels that the longer side keeps at least when a large picture is reduced
+
+# Larger pictures are decoded one at a time in a process: some take 200 MB, and a server has many threads.
+_LARGE_PIXELS = 2_000_000
+_one_large_picture = threading.Lock()
 
 _PLAIN = ("L", "LA", "RGB", "RGBA")  # modes, of 8 bits a channel
 
@@ -76,18 +82,18 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """
     reader: type[ImageFile.ImageFile]
     if data.startswith(containers.PNG_SIGNATURE):
-        _check_size(containers.png_size(data), max_pixels)
+        turn_to_decode = _turn_for(containers.png_size(data), max_pixels)
         container = containers.open_png(data)
         reader = PngImageFile
     elif data.startswith(containers.JPEG_SIGNATURE):
-        _check_size(containers.jpeg_size(data), max_pixels)
+        turn_to_decode = _turn_for(containers.jpeg_size(data), max_pixels)
         container = containers.open_jpeg(data)
         reader = JpegImageFile
     else:
         raise UnsupportedImageError(f"{looks_like(data)} was sent; a PNG or JPEG picture is wanted")
     try:
         # The readers are called by name: Image.open would try other formats too, and warn of large pictures.
-        with reader(io.BytesIO(container.data)) as image:
+        with turn_to_decode, reader(io.BytesIO(container.data)) as image:
             scale = REDUCED_SIDE / max(image.size)
             image.draft(None, (int(image.width * scale), int(image.height * scale)))  # a no-op for PNG
             image.load()
@@ -128,7 +134,9 @@ def looks_like(data: bytes) -> str:
     return "a file of an unknown kind"
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+def _turn_for(size: tuple[int, int], max_pixels: int) -> AbstractContextManager[object]:
+    """What to wait for before a picture of this size is decoded. Raises ImageTooLargeError and
+    ImageTooSmallError."""
     width, height = size
     if width * height > max_pixels:
         raise ImageTooLargeError(
@@ -138,6 +146,7 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise ImageTooSmallError(
             f"the picture is {width}x{height} pixels; each side must have at least {MIN_SIDE}"
         )
+    return _one_large_picture if width * height > _LARGE_PIXELS else nullcontext()
 
 
 def _may_lack_rows(image: Image.Image) -> bool:

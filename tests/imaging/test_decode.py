@@ -5,12 +5,15 @@ Guards: mnistweb/imaging/decode.py for kind, size and mode; containers.py for da
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import struct
+import threading
 import tracemalloc
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -359,3 +362,30 @@ def test_the_errors_are_value_errors_with_codes_of_their_own():
     kinds = ImageError.__subclasses__()
     assert issubclass(ImageError, ValueError)
     assert len({kind.code for kind in kinds}) == len(kinds) >= 5
+
+
+@pytest.mark.parametrize(("side", "most_at_once"), [(1500, 1), (1000, 3)])
+def test_large_pictures_are_decoded_one_at_a_time(
+    side: int, most_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server has many threads, and each such picture may need 200 MB."""
+    at_once, seen = 0, []
+    all_there = threading.Barrier(3)
+
+    def reduce(image: Image.Image) -> Image.Image:
+        nonlocal at_once
+        at_once += 1
+        with contextlib.suppress(threading.BrokenBarrierError):
+            all_there.wait(0.2)
+        seen.append(at_once)
+        at_once -= 1
+        return Image.new("L", (28, 28))
+
+    monkeypatch.setattr("mnistweb.imaging.decode._plain_and_reduced", reduce)
+    data = png(Image.new("1", (side, side), 1))
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(decode_image, [data] * 3))
+    assert max(seen) == most_at_once
+    with pytest.raises(BrokenImageError):
+        decode_image(data[:-100])
+    assert decode_image(data).size == (28, 28), "what is damaged holds up nobody"
