@@ -1,7 +1,8 @@
 """`/runs`: every training of this installation, the curves of several over each other, and a card for each.
 
-The pages read plain files and change nothing, so they are there wherever the server is. What a request costs
-is bounded: a page lists so many runs, so many curves lie over each other, and a PNG is drawn once.
+The pages read plain files and change nothing, so they are there wherever the server is; only where `/train`
+is do they look at its queue, when a run is under way. What a request costs is bounded: a page lists so many
+runs, so many curves lie over each other, and a PNG is drawn once.
 """
 
 from __future__ import annotations
@@ -116,6 +117,14 @@ def curves_image(name: str) -> Response:
 @lru_cache(maxsize=16)
 def _png(folder: Path, stamp: int) -> bytes:
     return curves_png([(folder.name, read_run(folder).rows)])
+
+
+@blueprint.app_template_test("queued_here")
+def is_queued_here(name: str) -> bool:
+    """Whether `/train` knows the run; one that was started in a terminal it does not."""
+    from mnistweb.recipes.training_queue import TrainingQueue
+
+    return any(entry.run == name for entry in TrainingQueue(Path(current_app.instance_path)).look().entries)
 
 
 def _folder() -> Path:

@@ -9,6 +9,7 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, current_app, make_response, redirect, render_template, request
 from flask import send_file as send
@@ -16,8 +17,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.live import WEIGHTS
+from mnistweb.recipes.run_reading import find_run
 from mnistweb.recipes.runs import SETTINGS
 from mnistweb.recipes.training_queue import Entry, State, TakenError, TrainingQueue
+from mnistweb.web.errors import ProblemError
 from mnistweb.web.loaded import loaded_models, weights_folders
 from mnistweb.web.other_sites import refuse_other_sites
 from mnistweb.web.streams import stream
@@ -32,7 +35,7 @@ from mnistweb.web.training_form import (
     fill_from_recipe,
     make_recipe,
 )
-from mnistweb.web.training_view import COLUMNS, view
+from mnistweb.web.training_view import COLUMNS, is_held, view
 
 blueprint = Blueprint("train", __name__)
 
@@ -40,13 +43,19 @@ ACTIONS = ("pause", "resume", "stop")
 
 
 @blueprint.get("/train")
-def train() -> Response:
-    """The run under way, or `?run=`; the queue; and a form for a new one with the settings of `?recipe=`."""
+def train() -> AnyResponse:
+    """The run under way, or `?run=`; the queue; and a form for a new one with the settings of `?recipe=`.
+
+    A run that is not in the queue has a card only.
+    """
     state = _queue().look()
+    run, name = request.args.get("run"), request.args.get("name", "")
+    if run and _entry(state, run) is None:
+        return _to_its_card(run)
     try:
-        filled = _fresh(state, request.args.get("recipe") or DEFAULT_RECIPE)
+        filled = _fresh(state, request.args.get("recipe") or DEFAULT_RECIPE, name)
     except RecipeError as problem:
-        filled = _fresh(state)
+        filled = _fresh(state, name=name)
         filled.problems[""] = _sentence(problem)
     return _page(state, filled)
 
@@ -85,6 +94,8 @@ def change(run: str, action: str) -> AnyResponse:
     except (RunError, OSError) as problem:
         state = _queue().look()
         return _page(state, _fresh(state), 409, run=run, problem=_sentence(problem))
+    if _entry(_queue().look(), run) is None:  # it was stopped before it began, and has left nothing
+        return redirect(f"{request.script_root}/train", 303)
     return redirect(f"{request.script_root}/train?run={run}", 303)
 
 
@@ -100,13 +111,13 @@ def events() -> Response:
         state = queue.look()
         entry = _entry(state, run)
         if entry is None:
-            return {"queue": _fingerprint(state, False)}
+            return {"queue": _fingerprint(queue, state, False)}
         seen = view(queue, state, entry)
         told = asdict(seen) | {"numbers": seen.numbers, "cells": [seen.cells(row) for row in seen.rows]}
         is_loaded = entry.name in models.names
         # Where a new model is to be loaded, there is still something to wait for when the training is done.
         told["is_over"] = seen.is_over and (seen.state != "finished" or is_loaded or not will_load)
-        return told | {"queue": f"{seen.state} {_fingerprint(state, is_loaded)}"}
+        return told | {"queue": f"{seen.state} {_fingerprint(queue, state, is_loaded)}"}
 
     return stream(look)
 
@@ -120,6 +131,14 @@ def weights(run: str) -> Response:
     if not path.is_file():
         abort(404)
     return send(path, mimetype="image/png", max_age=0)
+
+
+def _to_its_card(run: str) -> AnyResponse:
+    try:
+        find_run(run, Path(current_app.instance_path) / "runs")
+    except RunError as error:
+        raise ProblemError("not_found", "There is no run of this name.") from error
+    return redirect(f"{request.script_root}/runs/{quote(run)}")
 
 
 def _page(
@@ -137,8 +156,9 @@ def _page(
         columns=COLUMNS,
         waiting=state.waiting,
         current=state.current,
+        is_held=is_held(queue, state),
         ended=[view(queue, state, entry) for entry in state.ended],
-        fingerprint=f"{seen.state} {_fingerprint(state, loaded)}" if seen else "",
+        fingerprint=f"{seen.state} {_fingerprint(queue, state, loaded)}" if seen else "",
         problem=problem,
         bases=_bases(state),
         fields=FIELDS,
@@ -168,9 +188,9 @@ def _bases(state: State) -> Bases:
     return bases_of([(entry.run, entry.name, path) for entry, path in found if path.exists()])
 
 
-def _fresh(state: State, recipe: str = DEFAULT_RECIPE) -> Filled:
+def _fresh(state: State, recipe: str = DEFAULT_RECIPE, name: str = "") -> Filled:
     """The form for a new training. Raises RecipeError for a recipe that does not exist."""
-    return fill_from_recipe(recipe, _free_name(state), _bases(state))
+    return fill_from_recipe(recipe, name or _free_name(state), _bases(state))
 
 
 def _free_name(state: State) -> str:
@@ -180,9 +200,10 @@ def _free_name(state: State) -> str:
     return f"own-{max(numbers, default=0) + 1}"
 
 
-def _fingerprint(state: State, is_loaded: bool) -> str:
+def _fingerprint(queue: TrainingQueue, state: State, is_loaded: bool) -> str:
     """Changes with all that the page shows outside of the curves."""
-    return " ".join([*(f"{entry.run}:{entry.pid}" for entry in state.entries), str(is_loaded)])
+    entries = (f"{entry.run}:{entry.pid}" for entry in state.entries)
+    return " ".join([*entries, str(is_held(queue, state)), str(is_loaded)])
 
 
 def _sentence(problem: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +144,14 @@ def make_recipe(filled: Filled, bases: Bases) -> Recipe | None:
     if filled.problems:
         return None
     try:
-        return load_recipe(base, {**values, "data.dataset": dataset})
+        recipe = load_recipe(base, {**values, "data.dataset": dataset})
     except RecipeError as problem:  # values that are good each for itself, but not together
         _place(problem, filled)
         return None
+    original = load_recipe(base)
+    if replace(recipe, name=original.name) != original:  # its description may not be true of this one
+        recipe = replace(recipe, description=f"After {original.name}, with other settings")
+    return recipe
 
 
 def mixes(recipe: Recipe) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mnistweb.recipes.errors import RunError
-from mnistweb.recipes.live import POINT, STOP, WEIGHTS, read_ending, read_live, wish
+from mnistweb.recipes.live import PAUSE, POINT, STOP, WEIGHTS, read_ending, read_live, wish
 from mnistweb.recipes.runs import CHECKPOINT, MODEL, read_curves
 from mnistweb.recipes.training_queue import Entry, State, TrainingQueue
 
@@ -113,7 +113,15 @@ def view(queue: TrainingQueue, state: State, entry: Entry) -> RunView:
         seen.weights = (folder / WEIGHTS).stat().st_mtime_ns
     is_kept = (folder / CHECKPOINT).exists()
     seen.sentence = _sentence(seen, state, live, read_ending(folder), len(rows) if is_kept else 0)
+    if seen.state == "queued" and state.current and is_held(queue, state):
+        name = state.current.name
+        seen.sentence += f" {name} is paused; nothing else starts until it is resumed and done, or stopped."
     return seen
+
+
+def is_held(queue: TrainingQueue, state: State) -> bool:
+    """Whether the run under way is paused, and with it the whole queue."""
+    return state.current is not None and wish(queue.folder_of(state.current.run)) == PAUSE
 
 
 def _state(queue: TrainingQueue, state: State, entry: Entry, live: str) -> str:

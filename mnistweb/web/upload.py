@@ -111,6 +111,7 @@ def _result(name: str, data: bytes, classifier: DigitClassifier, budget: PixelBu
     }
 
 
+@blueprint.app_template_filter("percent")
 def _percent(value: float) -> str:
     """A probability as people read it; never "100 %", for a network can't be certain."""
     if 0 < value < 0.001:

@@ -9,14 +9,14 @@ const RIGHT = 10;
 /**
  * Draws into `frame`. curves: [{kind: "training" | "validation", points: [[epoch, value], ...]}]; `epochs` is where the
  * axis ends, `title` what is drawn, `write(value)` how a value is written. scale: "logarithmic", or "upper" to leave out
- * the low values of the first steps, which would press all others together.
+ * the low values of the first steps of training, which would press all others together: there the curve comes from below.
  */
 export function drawChart(frame, { title, curves, epochs, write, scale = "", height = 240 }) {
   const width = Math.max(200, frame.clientWidth);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": inWords(title, curves, write) });
   const values = curves.flatMap((curve) => curve.points.map((point) => point[1])).filter((value) => scale !== "logarithmic" || value > 0);
   if (values.length > 0) {
-    const low = scale === "upper" ? values.toSorted((a, b) => a - b)[Math.floor(values.length / 20)] : Math.min(...values);
+    const low = scale === "upper" ? lowToShow(curves, values) : Math.min(...values);
     const most = Math.max(3, Math.floor(height / 55));
     const high = Math.max(...values);
     const isLogarithmic = scale === "logarithmic" && high > 3 * low; // else there is nothing to spread
@@ -24,7 +24,8 @@ export function drawChart(frame, { title, curves, epochs, write, scale = "", hei
     const at = isLogarithmic ? Math.log : (value) => value;
     const [bottom, top] = [at(ticks[0]), at(ticks.at(-1))];
     const x = (epoch) => LEFT + ((width - LEFT - RIGHT) * epoch) / Math.max(epochs, 1);
-    const y = (value) => Math.min(height - BOTTOM, TOP + (height - TOP - BOTTOM) * (1 - (at(value) - bottom) / (top - bottom)));
+    // The logarithm of 0 has no place: far below.
+    const y = (value) => Math.min(9 * height, TOP + (height - TOP - BOTTOM) * (1 - (at(value) - bottom) / (top - bottom)));
     for (const tick of ticks) {
       svg.append(make("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }));
       svg.append(text(write(tick), { x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }));
@@ -34,14 +35,26 @@ export function drawChart(frame, { title, curves, epochs, write, scale = "", hei
       svg.append(text(String(epoch), { x: x(epoch), y: height - 6, "text-anchor": "middle" }));
     }
     svg.append(make("line", { class: "axis", x1: LEFT, x2: width - RIGHT, y1: height - BOTTOM, y2: height - BOTTOM }));
+    // What is below the axis is cut off: drawn on the axis it would be a value that nobody measured.
+    const end = height - BOTTOM + 1;
+    const above = make("svg", { width, height: end, overflow: "hidden" });
+    svg.append(above);
     for (const { kind, points } of curves) {
       const path = points.map(([epoch, value], index) => `${index ? "L" : "M"}${x(epoch).toFixed(1)} ${y(value).toFixed(1)}`).join("");
-      svg.append(make("path", { class: `curve ${kind}`, d: path }));
+      above.append(make("path", { class: `curve ${kind}`, d: path }));
       const dots = kind === "validation" && points.length <= 60 ? points : points.slice(-1);
-      for (const [epoch, value] of dots) svg.append(make("circle", { class: `dot ${kind}`, cx: x(epoch), cy: y(value), r: 3 }));
+      for (const [epoch, value] of dots) {
+        if (y(value) < end) svg.append(make("circle", { class: `dot ${kind}`, cx: x(epoch), cy: y(value), r: 3 }));
+      }
     }
   }
   frame.replaceChildren(svg);
+}
+
+/** All but the lowest twentieth, and all that was kept aside: those are few, and each is looked at. */
+function lowToShow(curves, values) {
+  const aside = curves.filter(({ kind }) => kind === "validation").flatMap(({ points }) => points.map((point) => point[1]));
+  return Math.min(values.toSorted((a, b) => a - b)[Math.floor(values.length / 20)], ...aside);
 }
 
 /** At most about `most` round numbers from at or below `low` to at or above `high`. */

@@ -11,8 +11,11 @@ const address = new URL(form.action).href;
 document.querySelector(".drop-words").hidden = false;
 $("copy-curl").hidden = false;
 receivePictures($("drop"), takeDropped, (sentence) => say(sentence, true));
-$("image").addEventListener("change", () => $("image").files.length > 0 && inspect($("image").files[0]));
-form.addEventListener("submit", (event) => event.preventDefault());
+$("image").addEventListener("change", inspectChosen);
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  inspectChosen(); // once more, say after the server was away
+});
 $("copy-curl").addEventListener("click", async () => {
   try {
     await navigator.clipboard.writeText($("curl").textContent);
@@ -27,19 +30,36 @@ function takeDropped([file]) {
   const transfer = new DataTransfer();
   transfer.items.add(file);
   $("image").files = transfer.files;
-  inspect(file);
+  inspectChosen();
 }
 
+function inspectChosen() {
+  if ($("image").files.length > 0) inspect($("image").files[0]);
+}
+
+let latest = 0; // the number of the last question; answers to earlier ones may come after its own
+
 async function inspect(file) {
+  const number = ++latest;
   say(`Reading ${file.name}`);
   $("curl").textContent = curlCommand(file);
   try {
-    show(await post("/debug-image", file));
+    const answer = await post("/debug-image", asForm(file));
+    if (number !== latest) return;
+    show(answer);
     say(`${file.name} was read.`);
   } catch (problem) {
+    if (number !== latest) return;
     $("debug-result").hidden = true;
     say([problem.title, problem.detail].filter(Boolean).join(": "), true);
   }
+}
+
+/** As a form the server takes a file of any kind, and names the kind if it is no picture that it reads. */
+function asForm(file) {
+  const data = new FormData();
+  data.append("image", file);
+  return data;
 }
 
 function show(answer) {
@@ -88,8 +108,9 @@ function rounded(number) {
 }
 
 function curlCommand(file) {
-  const name = `'@${file.name.replaceAll("'", "'\\''")}'`;
-  return `curl -H 'Content-Type: ${file.type}' -H 'Accept: application/json' --data-binary ${name} ${address}`;
+  // Quoted twice: for curl, which would end the name at a semicolon, and for the shell.
+  const name = file.name.replaceAll(/["\\]/g, "\\$&").replaceAll("'", "'\\''");
+  return `curl -H 'Accept: application/json' -F 'image=@"${name}"' ${address}`;
 }
 
 function say(sentence, wrong = false) {

@@ -22,6 +22,10 @@ export class Drawing extends EventTarget {
     return !this.marks.some((mark) => mark.kind === "picture" || mark.tool === "pen");
   }
 
+  get hasPicture() {
+    return this.marks.some((mark) => mark.kind === "picture");
+  }
+
   /** One touch that went no farther than the brush is wide: the start of something, not worth a question yet. */
   get isDot() {
     const [mark, ...others] = this.marks;

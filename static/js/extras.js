@@ -33,7 +33,8 @@ export function offerExtras({ drawing, answer, small }) {
   });
   const redraw = (fragment) => {
     const strokes = fromFragment(fragment);
-    if (strokes.length === 0) return;
+    if (strokes === null) say("The link is damaged: the drawing in it cannot be read.");
+    if (!strokes?.length) return;
     drawing.clear();
     strokes.forEach((stroke) => drawing.add(stroke));
   };

@@ -62,12 +62,16 @@ export function drawWithKeys(canvas, cell, drawing, tool, commands, report) {
     Backspace: afterLifting(commands.clear),
   };
 
+  function historyFor(event) {
+    const key = event.key.toLowerCase();
+    if (!(event.ctrlKey || event.metaKey)) return null;
+    if (key === "z") return afterLifting(event.shiftKey ? commands.redo : commands.undo);
+    return key === "y" ? afterLifting(commands.redo) : null;
+  }
+
   function actionFor(event) {
     const key = event.key.toLowerCase();
-    if (event.ctrlKey || event.metaKey) {
-      if (key === "z") return afterLifting(event.shiftKey ? commands.redo : commands.undo);
-      return key === "y" ? afterLifting(commands.redo) : null;
-    }
+    if (event.ctrlKey || event.metaKey) return historyFor(event);
     if (event.altKey) return null;
     if (event.key in STEPS) return () => move(STEPS[event.key]);
     return named[event.key] ?? letters[key];
@@ -79,6 +83,13 @@ export function drawWithKeys(canvas, cell, drawing, tool, commands, report) {
     event.preventDefault();
     if (event.repeat && !(event.key in STEPS)) return;
     show(action());
+  });
+  // Undo and redo are wanted wherever the focus is: after a click on Clear it is on that button.
+  document.addEventListener("keydown", (event) => {
+    const action = event.target === canvas ? null : historyFor(event);
+    if (!action) return;
+    event.preventDefault();
+    report(action());
   });
   canvas.addEventListener("keyup", (event) => {
     if (event.key !== " " || locked) return;

@@ -46,22 +46,34 @@ function cards() {
 
 function forget(sentence) {
   cards().forEach((card) => card.empty(sentence));
+  forgetSeen();
+}
+
+function forgetSeen() {
   showSeen(null);
   for (const id of ["reasons-pictures", "layers-list"]) $(id).replaceChildren();
 }
 
+/** Whether there is an answer to save: not while a new one is on its way. */
+function offerAnswer(isThere) {
+  $("save-small").disabled = $("save-answer").disabled = !isThere;
+}
+
 function changed() {
-  $("undo").disabled = !drawing.canUndo;
-  $("redo").disabled = !drawing.canRedo;
-  $("save-drawing").disabled = $("share").disabled = drawing.isBlank;
+  // Really disabled they would drop the focus of who undoes with the keyboard to the end.
+  $("undo").setAttribute("aria-disabled", String(!drawing.canUndo));
+  $("redo").setAttribute("aria-disabled", String(!drawing.canRedo));
+  $("save-drawing").disabled = drawing.isBlank;
+  $("share").disabled = !drawing.marks.some((mark) => mark.tool === "pen"); // a link carries strokes alone
   const sheet = $("paint-canvas").parentElement;
   sheet.classList.toggle("blank", drawing.isBlank);
-  sheet.classList.toggle("paper", drawing.marks.some((mark) => mark.kind === "picture"));
+  sheet.classList.toggle("paper", drawing.hasPicture);
   live.outdate();
   if (drawing.isBlank || drawing.isDot) forget("Nothing drawn yet");
   else if (!$("live").checked) forget("Press Predict when you are ready");
   else {
     cards().forEach((card) => card.waiting());
+    offerAnswer(false);
     live.askSoon();
   }
 }
@@ -70,6 +82,7 @@ function predict() {
   if (drawing.isBlank) return forget("Nothing drawn yet");
   live.outdate();
   cards().forEach((card) => card.asked());
+  offerAnswer(false);
   live.askNow();
 }
 
@@ -85,7 +98,7 @@ function showSeen(explanation) {
   showSmall($("small"), explanation?.pixels);
   showSteps($("steps"), steps);
   $("steps-note").hidden = steps.length > 0;
-  $("save-small").disabled = $("save-answer").disabled = explanation === null;
+  offerAnswer(explanation !== null);
 }
 
 // The panels that most visitors never open are fetched when they are.
@@ -101,11 +114,12 @@ async function showInside({ explanation, labels }) {
 }
 
 function showProblem(problem, retryMs) {
-  if (problem.code === "blank_image") return forget("Nothing drawn yet");
+  if (problem.code === "blank_image") return forget(drawing.hasPicture ? problem.detail : "Nothing drawn yet");
   const sentence = problem.away
     ? `${problem.title}. Your drawing is kept; trying again in ${Math.ceil(retryMs / 1000)} s.`
     : problem.detail || problem.title;
   cards().forEach((card) => card.failed(sentence));
+  forgetSeen();
 }
 
 // ---- Tools

@@ -12,16 +12,16 @@ export class Problem extends Error {
   }
 }
 
-/** POST a JSON body, or a File as it is, and return the JSON answer; throws Problem. */
+/** POST a form, or anything else as JSON, and return the JSON answer; throws Problem. */
 export async function post(path, body) {
-  const isFile = body instanceof Blob;
+  const isForm = body instanceof FormData;
   let response;
   let answer;
   try {
     response = await fetch(ROOT + path, {
       method: "POST",
-      headers: { "Content-Type": isFile ? body.type : "application/json", Accept: "application/json" },
-      body: isFile ? body : JSON.stringify(body),
+      headers: { Accept: "application/json", ...(isForm ? {} : { "Content-Type": "application/json" }) },
+      body: isForm ? body : JSON.stringify(body),
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
     answer = await response.json();

@@ -32,15 +32,15 @@ export function toFragment(marks) {
   return PREFIX + text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** The strokes of a fragment, or [] when it carries none that can be read. */
+/** The strokes of a fragment: [] when it carries none, null when they cannot be read. */
 export function fromFragment(fragment) {
   if (!fragment.startsWith(PREFIX)) return [];
   try {
     const text = atob(fragment.slice(PREFIX.length).replaceAll("-", "+").replaceAll("_", "/"));
     const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0)).values();
-    return bytes.next().value === VERSION ? [...strokes(bytes)] : [];
+    return bytes.next().value === VERSION ? [...strokes(bytes)] : null;
   } catch {
-    return []; // cut off or mistyped: an empty sheet is the kindest answer
+    return null; // cut off or mistyped
   }
 }
 

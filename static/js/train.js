@@ -5,6 +5,7 @@ import { drawChart } from "./chart.js";
 const $ = (id) => document.getElementById(id);
 const ROOT = document.documentElement.dataset.root;
 const AGAIN_MS = 2000;
+const SILENT_MS = 10_000; // a stream lasts five seconds, and the next comes within two
 
 const CURVES = {
   loss: { title: "Loss", point: 1, validation: "validation_loss", write: short, scale: "logarithmic" },
@@ -15,6 +16,7 @@ const CURVES = {
 };
 
 let shown = null; // what the server told last
+let toldAt = new Date();
 
 function percent(value) {
   return `${+(100 * value).toFixed(2)} %`;
@@ -88,8 +90,17 @@ function trainingPoints(key, column) {
 async function refresh(queue) {
   $("run").dataset.queue = queue;
   const response = await fetch(`${ROOT}/train?run=${encodeURIComponent($("run").dataset.run)}`).catch(() => null);
-  if (!response?.ok) return;
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (response?.redirected || response?.status === 404) {
+    isGone = true;
+    hangUp();
+    $("run-actions").replaceChildren();
+    sayAway("This run is not in the queue any more");
+  } else if (response?.ok) {
+    replaceParts(new DOMParser().parseFromString(await response.text(), "text/html"));
+  }
+}
+
+function replaceParts(page) {
   for (const id of ["run-actions", "queue"]) {
     if (!page.getElementById(id)) continue;
     const focused = $(id).contains(document.activeElement);
@@ -99,23 +110,50 @@ async function refresh(queue) {
 }
 
 let source = null;
+let isGone = false; // the run, from the queue
+let silence = 0; // the timer that ends when nothing was told for too long
 
 function listen() {
-  if (source || document.hidden) return;
+  if (source || isGone || document.hidden) return;
   source = new EventSource(`${ROOT}/train/events?run=${encodeURIComponent($("run").dataset.run)}`);
+  waitForWord();
   source.onmessage = (event) => {
     const told = JSON.parse(event.data);
+    toldAt = new Date();
+    $("run-away").hidden = true;
+    waitForWord();
     show(told);
     if (told.is_over) hangUp();
   };
-  source.onerror = () => {
+  source.onerror = async () => {
     if (source?.readyState !== EventSource.CLOSED) return; // it asks again by itself
     hangUp();
+    await refresh($("run").dataset.queue); // finds out if it is the run that has gone
+    if (isGone) return;
+    sayAway("The server does not answer", "Trying again.");
     setTimeout(listen, AGAIN_MS);
   };
 }
 
+/** A connection may be cut without any error. */
+function waitForWord() {
+  clearTimeout(silence);
+  silence = setTimeout(() => {
+    sayAway("The server does not answer", "Trying again.");
+    hangUp();
+    listen();
+  }, SILENT_MS);
+}
+
+function sayAway(what, next = "") {
+  const time = toldAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const words = `${what}; this is how it was at ${time}. ${next}`.trim();
+  if ($("run-away").textContent !== words) $("run-away").textContent = words; // else it would be read aloud each time
+  $("run-away").hidden = false;
+}
+
 function hangUp() {
+  clearTimeout(silence);
   source?.close();
   source = null;
 }
@@ -127,6 +165,5 @@ if ($("run")) {
   document.addEventListener("visibilitychange", () => (document.hidden ? hangUp() : listen()));
   new ResizeObserver(drawCharts).observe($("charts"));
 }
-// With JavaScript the settings of a recipe come as soon as it is chosen.
-$("recipe").form.querySelector("button").hidden = true;
-$("recipe").addEventListener("change", () => $("recipe").form.requestSubmit());
+// The name that was typed goes along when the settings of a recipe are taken.
+$("recipe").form.addEventListener("formdata", (event) => event.formData.set("name", $("name").value));

@@ -7,10 +7,12 @@ const $ = (id) => document.getElementById(id);
 const form = $("upload-form");
 const input = $("image");
 const BYTES_PER_MEGABYTE = 2 ** 20;
+const pages = { form: pageOf(document) }; // and the result, once there is one
 
 document.querySelector(".drop-words").hidden = false;
 receivePictures($("drop"), (files) => choose([...input.files, ...files]), complain);
 input.addEventListener("change", showChosen);
+addEventListener("pageshow", showChosen); // a browser that comes back may have kept what was chosen
 
 function choose(files) {
   const transfer = new DataTransfer();
@@ -37,9 +39,9 @@ function chosenItem(file, index) {
   return make("li", {}, image, make("bdi", {}, file.name), size, remove);
 }
 
-function complain(sentence) {
-  $("upload-problem").textContent = sentence;
-  $("upload-problem").hidden = !sentence;
+function complain(...words) {
+  $("upload-problem").replaceChildren(...words);
+  $("upload-problem").hidden = !$("upload-problem").textContent;
 }
 
 function tooMuch() {
@@ -60,7 +62,7 @@ form.addEventListener("submit", (event) => {
   request.responseType = "document";
   request.setRequestHeader("Accept", "text/html");
   request.upload.addEventListener("progress", ({ loaded, total }) => progress(loaded / total));
-  request.addEventListener("load", () => (request.response ? showResult(request) : giveUp()));
+  request.addEventListener("load", () => received(request.response));
   request.addEventListener("error", giveUp);
   request.addEventListener("abort", giveUp);
   progress(0);
@@ -74,18 +76,40 @@ function progress(part) {
   $("progress-words").textContent = part < 1 ? "Sending" : "Reading the digits";
 }
 
-function giveUp() {
+function ready() {
   $("progress").hidden = true;
   form.querySelector("[type=submit]").disabled = false;
+}
+
+function giveUp() {
+  ready();
   complain("The server does not answer. Your pictures are still chosen; try again in a moment.");
 }
 
-/** Put the page the server rendered in this one's place, and let the back button lead to the form. */
-function showResult({ response }) {
-  history.pushState(null, "", location.href);
-  addEventListener("popstate", () => location.reload(), { once: true });
-  document.title = response.title;
-  const main = document.adoptNode(response.querySelector("main"));
+function received(page) {
+  if (!page?.querySelector("main")) return giveUp(); // a page from a proxy, or none
+  ready();
+  // The form came back: this one stays, with all that is bound to it and chosen in it, and says what is wrong.
+  if (page.getElementById("upload-form")) return complain(...page.querySelector(".notice.wrong").childNodes);
+  pages.result = pageOf(page);
+  history.replaceState({ page: "form" }, "");
+  history.pushState({ page: "result" }, "");
+  show(pages.result);
+}
+
+// The page the server rendered takes this one's place; Back and Forward change between the two. Links within a page
+// make entries of the history too, which are neither.
+addEventListener("popstate", ({ state }) => {
+  const page = pages[state?.page];
+  if (page && !page.main.isConnected) show(page);
+});
+
+function pageOf(page) {
+  return { title: page.title, main: page.querySelector("main") };
+}
+
+function show({ title, main }) {
+  document.title = title;
   document.querySelector("main").replaceWith(main);
   const heading = main.querySelector("h1");
   heading.tabIndex = -1;

@@ -126,6 +126,16 @@ def test_nothing_sticks_out_sideways_or_lies_over_the_sheet(screen: PaintScreen)
         assert beside or below, (width, height)
 
 
+@pytest.mark.parametrize("size", [(640, 450), (512, 384), (568, 320), (480, 420), (740, 360), (1280, 500)])
+def test_in_a_low_window_the_bars_have_room_and_the_sheet_is_no_taller(
+    screen: PaintScreen, size: tuple[int, int]
+) -> None:
+    # 640 by 450 is a window of 1280 by 900 at twice the size.
+    screen.page.set_viewport_size({"width": size[0], "height": size[1]})
+    assert screen.answer.locator(".bar").first.bounding_box()["width"] > 90
+    assert screen.canvas.bounding_box()["height"] < size[1]
+
+
 def test_a_second_finger_does_not_join_the_stroke(phone: PaintScreen) -> None:
     box = phone.canvas.bounding_box()
     one = {"x": box["x"] + 60, "y": box["y"] + 60, "id": 1}

@@ -97,9 +97,40 @@ def test_nothing_to_keep_is_not_offered(screen: PaintScreen) -> None:
         expect(button).to_be_enabled()
 
 
+def test_a_link_is_not_offered_for_a_picture_alone(screen: PaintScreen) -> None:
+    screen.wait_for_extras()
+    screen.picture.set_input_files(picture_of(7))
+    expect(screen.notice).to_contain_text("is on the sheet")
+    expect(screen.save_drawing).to_be_enabled()
+    expect(screen.share).to_be_disabled()
+    screen.draw([[(0.1, 0.9), (0.9, 0.9)]])
+    screen.share.click()
+    expect(screen.notice).to_contain_text("does not travel with it")
+
+
+def test_of_a_blank_picture_it_says_what_is_wrong(screen: PaintScreen) -> None:
+    screen.page.expected_errors.append("422")
+    screen.wait_for_extras()
+    blank = io.BytesIO()
+    Image.new("L", (100, 100), 255).save(blank, "PNG")
+    screen.picture.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": blank.getvalue()})
+    expect(screen.answer.locator(".sentence")).to_contain_text("the picture is blank")
+
+
+def test_a_long_name_of_a_picture_pushes_nothing_sideways(screen: PaintScreen) -> None:
+    screen.wait_for_extras()
+    screen.page.set_viewport_size({"width": 390, "height": 844})
+    screen.picture.set_input_files(
+        picture_of(7) | {"name": "Screenshot_2026_" + "com.google.android.apps." * 3 + "png"}
+    )
+    expect(screen.notice).to_contain_text("is on the sheet")
+    assert screen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_a_broken_link_leaves_an_empty_sheet(new_page: NewPage, server: Server) -> None:
     screen = PaintScreen.open(new_page(), server.url, "#strokes=AA")
     screen.wait_for_extras()
+    expect(screen.notice).to_contain_text("The link is damaged")
     for fragment in ("#strokes=", "#strokes=AQBB____", "#strokes=%%", "#elsewhere"):
         screen.page.evaluate("fragment => (location.hash = fragment)", fragment)
         screen.expect_state("empty")

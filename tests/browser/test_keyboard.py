@@ -110,3 +110,24 @@ def test_letters_keep_their_meaning_outside_the_sheet(screen: PaintScreen) -> No
     screen.brush.focus()
     press(screen, ["e"])
     expect(screen.eraser).to_have_attribute("aria-pressed", "false")
+
+
+def test_undo_works_on_the_button_that_was_clicked_last(screen: PaintScreen) -> None:
+    screen.draw([[(0.5, 0.2), (0.5, 0.8)]])
+    inked = screen.ink()
+    screen.clear.click()
+    press(screen, ["Control+z"])
+    assert screen.ink() == inked
+    expect(screen.cell_report).to_have_text("undone")
+    expect(screen.page.locator(".cell")).to_be_hidden()
+    press(screen, ["Control+Shift+Z"])
+    assert screen.ink() == 0
+
+
+def test_undoing_to_the_end_keeps_the_focus(screen: PaintScreen) -> None:
+    screen.draw([[(0.5, 0.2), (0.5, 0.8)]])
+    screen.undo.focus()
+    press(screen, ["Enter", "Enter"])
+    assert screen.ink() == 0
+    expect(screen.undo).to_be_disabled()
+    expect(screen.undo).to_be_focused()

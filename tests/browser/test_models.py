@@ -42,3 +42,11 @@ def test_a_model_is_opened_and_compared_without_scripts(new_page: NewPage, serve
     page.get_by_role("button", name="Compare").click()
     expect(page).to_have_url(re.compile(r"/models/compare\?first=convnet&second=mlp-64\b.*#pair$"))
     expect(page.get_by_label("The other")).to_have_value("mlp-64")
+
+
+def test_no_mistake_was_made_with_certainty(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/models/mlp-64/mistakes?set=negatives")
+    surest = page.locator(".mistake").first
+    expect(surest).to_contain_text(">99.9 % sure")
+    expect(page.locator("main")).not_to_contain_text("100.0 % sure")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +16,8 @@ from playwright.sync_api import Route, expect
 from tests.browser.conftest import NewPage, Server
 from tests.browser.files import BROKEN, hand_over, picture_of
 from tests.browser.screen import PaintScreen, wait_until
+
+HARD_TO_QUOTE = 'it\'s; a "7", \\o.png'
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
@@ -34,6 +37,8 @@ def test_several_files_are_read_and_a_broken_one_is_named(
     assert results.nth(0).locator(".steps img").count() >= 5
     expect(results.nth(1)).to_contain_text("broken.png")
     expect(results.nth(1).locator(".notice")).to_be_visible()
+    page.set_viewport_size({"width": 640, "height": 450})  # a window of 1280 by 900 at twice the size
+    assert results.nth(0).locator(".bar").first.bounding_box()["width"] > 90
 
 
 def test_the_bars_of_the_result_need_no_javascript(new_page: NewPage, server: Server) -> None:
@@ -65,6 +70,72 @@ def test_dropped_pictures_are_listed_and_back_leads_to_the_form(new_page: NewPag
     expect(page.locator("h1")).to_be_focused()
     page.go_back()
     expect(page.get_by_role("button", name="Read the digits")).to_be_enabled()
+
+
+def test_links_within_the_result_leave_it_and_forward_leads_back_to_it(
+    new_page: NewPage, server: Server
+) -> None:
+    page = new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{server.url}/upload")
+    page.locator("input[type=file]").set_input_files(picture_of(7))
+    read = page.get_by_role("button", name="Read the digits")
+    read.click()
+    expect(page.locator(".result")).to_have_attribute("data-prediction", "7")
+    page.get_by_role("link", name="More", exact=True).click()
+    page.wait_for_url("**/upload#more")
+    page.wait_for_timeout(200)  # in which the form would be back
+    expect(page.locator(".result")).to_have_count(1)
+    page.go_back()
+    expect(page.locator(".result")).to_have_count(1)
+    page.go_back()
+    expect(read).to_be_enabled()
+    expect(page.locator("#progress")).to_be_hidden()
+    expect(page.locator("#chosen li")).to_have_count(1)
+    page.go_forward()
+    expect(page).to_have_title(re.compile("What was read"))
+    expect(page.locator(".result")).to_have_attribute("data-prediction", "7")
+    page.go_back()
+    read.click()
+    expect(page.locator(".result")).to_have_count(1)
+
+
+def test_a_refused_upload_leaves_the_form_alive(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.expected_errors.append("400")  # type: ignore[attr-defined]
+    page.goto(f"{server.url}/upload")
+    empty = {"name": "empty.png", "mimeType": "image/png", "buffer": b""}
+    page.locator("input[type=file]").set_input_files(empty)
+    read = page.get_by_role("button", name="Read the digits")
+    read.click()
+    expect(page.get_by_role("alert")).to_contain_text("No file was chosen, or it is empty.")
+    expect(page.locator("#progress")).to_be_hidden()
+    page.get_by_role("button", name="Leave out empty.png").click()
+    hand_over(page, "#drop", "drop", picture_of(7)["buffer"])
+    expect(page.locator("#chosen li bdi")).to_have_text(["seven.png"])
+    expect(page.get_by_role("alert")).to_be_hidden()
+    read.click()
+    expect(page.locator(".result")).to_have_attribute("data-prediction", "7")
+
+
+def test_pictures_that_the_browser_kept_are_listed(new_page: NewPage, server: Server, tmp_path: Path) -> None:
+    page = new_page()
+    (tmp_path / "seven.png").write_bytes(picture_of(7)["buffer"])
+    page.goto(f"{server.url}/upload")
+    page.locator("input[type=file]").set_input_files(tmp_path / "seven.png")
+    page.goto(f"{server.url}/models")
+    page.go_back()
+    expect(page.locator("#chosen li bdi")).to_have_text(["seven.png"])
+
+
+def test_a_long_name_of_a_model_pushes_nothing_sideways(new_page: NewPage, server: Server) -> None:
+    page = new_page(viewport={"width": 390, "height": 844})
+    for path in ("/upload", "/models/compare", "/runs/first"):
+        page.goto(server.url + path)
+        page.locator("h1").evaluate("title => title.textContent = 'W'.repeat(64)")
+        page.locator("select option").evaluate_all(
+            "all => all.forEach(each => each.textContent = 'W'.repeat(64))"
+        )
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
 def test_a_chosen_picture_can_be_left_out_again(new_page: NewPage, server: Server) -> None:
@@ -109,11 +180,11 @@ def test_the_curl_command_of_the_debug_page_does_the_same(
 ) -> None:
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto(f"{server.url}/debug-image")
-    page.locator("input[type=file]").set_input_files(picture_of(7) | {"name": "it's 7.png"})
+    page.locator("input[type=file]").set_input_files(picture_of(7) | {"name": HARD_TO_QUOTE})
     expect(page.locator("#debug-result")).to_be_visible()
     page.get_by_role("button", name="Copy the command").click()
     command = page.evaluate("navigator.clipboard.readText()")
-    (tmp_path / "it's 7.png").write_bytes(picture_of(7)["buffer"])
+    (tmp_path / HARD_TO_QUOTE).write_bytes(picture_of(7)["buffer"])
     answer = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, check=True, timeout=30)
     assert json.loads(answer.stdout)["shape"] == [28, 28]
 
@@ -125,6 +196,44 @@ def test_the_debug_page_says_what_is_wrong_with_a_file(new_page: NewPage, server
     page.locator("input[type=file]").set_input_files(BROKEN)
     expect(page.locator("#debug-notice")).to_have_class("notice wrong")
     expect(page.locator("#debug-result")).to_be_hidden()
+
+
+def test_the_debug_page_names_what_is_no_picture_it_reads(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.expected_errors.append("415")  # type: ignore[attr-defined]
+    page.goto(f"{server.url}/debug-image")
+    gif = {"name": "moving.gif", "mimeType": "image/gif", "buffer": b"GIF89a" + bytes(100)}
+    page.locator("input[type=file]").set_input_files(gif)
+    expect(page.locator("#debug-notice")).to_contain_text("a GIF picture was sent")
+
+
+def test_the_debug_page_tries_again_when_it_is_told_to(new_page: NewPage, server: Server) -> None:
+    page = new_page()
+    page.expected_errors.append("ERR_FAILED")  # type: ignore[attr-defined]
+    page.goto(f"{server.url}/debug-image")
+    page.route("**/debug-image", lambda route: route.abort())
+    page.locator("input[type=file]").set_input_files(picture_of(7))
+    expect(page.locator("#debug-notice")).to_contain_text("The server does not answer")
+    page.unroute_all()
+    page.get_by_role("button", name="Show the numbers").click()
+    expect(page.locator("#debug-result")).to_be_visible()
+
+
+def test_a_late_answer_of_the_debug_page_does_not_replace_a_newer_one(
+    new_page: NewPage, server: Server
+) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/debug-image")
+    held: list[Route] = []
+    page.route("**/debug-image", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/debug-image"):
+        page.locator("input[type=file]").set_input_files(picture_of(1))
+    page.locator("input[type=file]").set_input_files(picture_of(7))
+    expect(page.locator("#debug-notice")).to_have_text("digit 7.png was read.")
+    with page.expect_response("**/debug-image"):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    expect(page.locator("#debug-notice")).to_have_text("digit 7.png was read.")
 
 
 def test_an_unknown_address_gets_a_page_in_the_same_dress(new_page: NewPage, server: Server) -> None:

@@ -93,5 +93,37 @@ def test_a_refusal_is_shown_in_its_own_words_and_not_repeated(screen: PaintScree
     screen.predict.click()
     screen.expect_state("error")
     expect(screen.answer.locator(".sentence")).to_have_text("The picture is too large.")
+    expect(screen.answer.locator(".sentence")).to_have_css("font-size", "16px")
     screen.page.wait_for_timeout(700)
     assert len(asked) == 1
+
+
+def test_without_an_answer_the_old_one_is_dimmed_and_cannot_be_saved(screen: PaintScreen) -> None:
+    screen.page.expected_errors.append("413")
+    screen.draw_digit(7)
+    screen.expect_digit(7)
+    held: list[Route] = []
+    screen.page.route("**/predict", lambda route: held.append(route))
+    with screen.page.expect_request("**/predict"):
+        screen.predict.click()
+    for button in (screen.save_answer, screen.save_small):
+        expect(button).to_be_disabled()
+    held[0].fulfill(status=413, json={"title": "Too large", "status": 413, "code": "too_large"})
+    screen.expect_state("error")
+    for button in (screen.save_answer, screen.save_small):
+        expect(button).to_be_disabled()
+    expect(screen.page.locator("#steps li")).to_have_count(0)
+    for part in (".digit", ".bars", ".answer-model"):
+        expect(screen.answer.locator(part)).to_have_css("opacity", "0.35")
+
+
+def test_what_is_wrong_does_not_lie_over_the_bars_of_two_answers(screen: PaintScreen) -> None:
+    screen.page.expected_errors.append("413")
+    problem = {"title": "Too large", "detail": "Too large, by far. " * 6, "status": 413, "code": "too_large"}
+    screen.page.route("**/predict", lambda route: route.fulfill(status=413, json=problem))
+    screen.page.set_viewport_size({"width": 390, "height": 844})
+    screen.compare.select_option(index=1)
+    screen.draw_digit(7)
+    screen.expect_state("error")
+    sentence = screen.answer.locator(".sentence")
+    assert sentence.evaluate("element => element.scrollHeight <= element.clientHeight")

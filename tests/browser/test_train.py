@@ -1,21 +1,28 @@
-"""A training in the browser, from the form to the paint screen, with a process that is killed on the way."""
+"""A training in the browser, from the form to the paint screen, with a process that is killed on the way.
+
+The tests after the first show a training that stands still: files alone, and the lock of a process that runs.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from mnistweb.recipes.training_queue import TrainingQueue
+from mnistweb.recipes.runs import write_curves
+from mnistweb.recipes.training_queue import Entry, State, TrainingQueue
 from tests.browser.conftest import NewPage, Server
 from tests.browser.screen import PaintScreen
 from tests.browser.test_accessibility import complaints
 from tests.recipes.tiny import write_tiny_dataset
+from tests.web.test_train import NOW, put
 
 
 @pytest.fixture
@@ -73,3 +80,129 @@ def test_a_network_is_watched_as_it_learns_survives_a_kill_and_reads_on_the_pain
     screen = PaintScreen(page)
     screen.draw_digit(7)
     expect(page.locator("#answer")).to_have_attribute("data-state", "done")
+
+
+NO_PROCESS = 99_999_999  # above the highest process id there can be
+UNDER_WAY = Entry("own-1", "own-1", NO_PROCESS)
+WAITING, LEAVING = Entry("own-2", "own-2"), Entry("own-3", "own-3")
+#: Epoch, and loss, accuracy, learning rate, norms of gradient and weights: the first steps know nothing.
+POINTS = [
+    [number / 20, 1.0, 0.1 if number < 3 else 0.9 + number / 1000, 0.01, 1.0, 1.0] for number in range(1, 61)
+]
+ROWS = [
+    {"epoch": number, "loss": 1.0, "accuracy": 0.9, "validation_loss": 1.0, "validation_accuracy": accuracy}
+    for number, accuracy in ((1, 0.7058), (2, 0.94), (3, 0.96))
+]
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a training under way, three epochs of which are done, and two that wait."""
+    instance = tmp_path_factory.mktemp("standing")
+    live = NOW | {"state": "training", "points": POINTS}
+    state = State(UNDER_WAY, [WAITING, LEAVING])
+    write_curves(put(instance, state, UNDER_WAY.run, live), ROWS)
+    for entry in state.waiting:
+        put(instance, state, entry.run, None)
+    server = Server(instance, TRAINING_PAGE="true")
+    with (instance / "training" / "running").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server.start()
+        yield server
+        server.stop()
+
+
+def shown_values(page: Page) -> list[float]:
+    """What the dots of the pictures kept aside say on the axis of accuracies."""
+    return page.locator("[data-chart=accuracy]").evaluate(  # type: ignore[no-any-return]
+        """chart => {
+            const texts = [...chart.querySelectorAll("text")];
+            const marks = texts.filter((text) => text.textContent.endsWith("%"));
+            const read = (mark) => [mark.getAttribute("y") - 4, parseFloat(mark.textContent)];
+            const [[y, value], [otherY, otherValue]] = [read(marks[0]), read(marks.at(-1))];
+            const slope = (otherValue - value) / (otherY - y);
+            return [...chart.querySelectorAll("circle.validation")].map(
+                (dot) => value + slope * (dot.getAttribute("cy") - y));
+        }"""
+    )
+
+
+def test_every_dot_of_the_accuracy_stands_at_its_value(standing: Server, new_page: NewPage) -> None:
+    page = new_page()
+    page.goto(f"{standing.url}/train")
+    expect(page.get_by_role("img", name="Accuracy: training from")).to_be_visible()
+    assert shown_values(page) == pytest.approx([70.58, 94, 96])
+
+
+def test_what_is_below_the_axis_is_cut_off_and_not_drawn_upon_it(standing: Server, new_page: NewPage) -> None:
+    page = new_page()
+    page.goto(f"{standing.url}/train")
+    height, begins, dots = page.evaluate(
+        """async () => {
+            const { drawChart } = await import("/static/js/chart.js");
+            const frame = document.createElement("div");
+            const points = Array.from({ length: 40 }, (_, at) => [at, at ? 0.9 + at / 1000 : 0.1]);
+            const curves = [{ points }, { points: points.slice(0, 1) }]; // each has a dot at its last point
+            drawChart(frame, { title: "", curves, epochs: 40, write: String, scale: "upper" });
+            const paths = [...frame.querySelectorAll("path")];
+            const begins = paths.map((path) => Number(path.getAttribute("d").split(/[ L]/)[1]));
+            const height = frame.querySelector("svg svg").getAttribute("height");
+            return [+height, begins, frame.querySelectorAll("circle").length];
+        }"""
+    )
+    assert min(begins) > height
+    assert dots == 1
+
+
+def test_a_recipe_is_chosen_by_keyboard_in_peace_and_the_name_stays(
+    standing: Server, new_page: NewPage
+) -> None:
+    page = new_page()
+    page.goto(f"{standing.url}/train?run=own-2")
+    page.get_by_label("Name of the model").fill("mine")
+    recipe = page.get_by_role("combobox", name="Recipe")
+    recipe.focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+    expect(recipe).to_be_focused()
+    expect(recipe).to_have_value("mlp-128-64")
+    expect(page.get_by_label("Hidden layers")).not_to_have_value("128, 64")
+    page.get_by_role("button", name="Take its settings").click()
+    expect(page.get_by_label("Hidden layers")).to_have_value("128, 64")
+    expect(page.get_by_label("Name of the model")).to_have_value("mine")
+    expect(page.get_by_role("heading", name="A new training")).to_be_in_viewport()
+    expect(page.locator("#run")).to_have_attribute("data-run", "own-2")
+
+
+def test_a_server_that_falls_silent_is_told_of_until_it_speaks_again(
+    standing: Server, new_page: NewPage
+) -> None:
+    page = new_page(locale="en-GB")  # a context of its own, for its clock is another
+    page.expected_errors.append("net::ERR_")  # type: ignore[attr-defined]
+    page.clock.install()
+    page.goto(f"{standing.url}/train")
+    expect(page.locator("#charts svg").first).to_be_visible()
+    away = page.locator("#run-away")
+    expect(away).to_be_hidden()
+    standing.stop()
+    page.clock.fast_forward(10_000)
+    expect(away).to_have_text(
+        re.compile(r"The server does not answer; this is how it was at \d\d:\d\d. Trying again.")
+    )
+    standing.start()
+    page.clock.fast_forward(10_000)
+    expect(away).to_be_hidden()
+
+
+def test_a_run_that_has_gone_from_the_queue_is_not_shown_as_another(
+    standing: Server, new_page: NewPage
+) -> None:
+    page = new_page()
+    page.expected_errors.append("404")  # type: ignore[attr-defined]
+    page.goto(f"{standing.url}/train?run=own-3")
+    other = new_page(locale="en-US")
+    other.goto(f"{standing.url}/train?run=own-3")
+    other.locator("#run").get_by_role("button", name="Stop own-3").click()
+    expect(other.locator("#run")).to_have_attribute("data-run", "own-1")
+    expect(page.locator("#run-away")).to_contain_text("This run is not in the queue any more")
+    expect(page.locator("#run button")).to_have_count(0)

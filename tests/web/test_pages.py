@@ -137,7 +137,7 @@ def test_each_request_gets_an_id_of_its_own(client: FlaskClient) -> None:
 
 def test_a_host_that_is_not_trusted_is_400(weights: Path, instance: Path) -> None:
     client = make_app(weights, TRUSTED_HOSTS=["mnistweb.example", ".sub.example"]).test_client()
-    for path, headers in (("/health", {}), ("/paint-screen", BROWSER), ("/nothing", BROWSER)):
+    for path, headers in (("/models", {}), ("/paint-screen", BROWSER), ("/nothing", BROWSER)):
         response = client.get(path, headers={"Host": "evil.example", **headers})
         problem(response, 400, "untrusted_host")
     for host in ("mnistweb.example", "mnistweb.example:8000", "a.sub.example"):
@@ -147,15 +147,15 @@ def test_a_host_that_is_not_trusted_is_400(weights: Path, instance: Path) -> Non
 def test_a_host_header_of_nonsense_is_400_once_hosts_are_named(weights: Path, instance: Path) -> None:
     client = make_app(weights, TRUSTED_HOSTS=["mnistweb.example"]).test_client()
     for host in ("a b", "", "mnistweb.example@evil.example", "mnistweb.example/x"):
-        assert client.get("/health", environ_overrides={"HTTP_HOST": host}).status_code == 400
+        assert client.get("/models", environ_overrides={"HTTP_HOST": host}).status_code == 400
 
 
 def test_a_host_is_judged_by_each_application_for_itself(client: FlaskClient, weights: Path) -> None:
     strict = make_app(weights, TRUSTED_HOSTS=["mnistweb.example"]).test_client()
     for _ in range(2):
-        assert client.get("/health", headers={"Host": "other.example"}).status_code == 200
-        problem(strict.get("/health", headers={"Host": "other.example"}), 400, "untrusted_host")
-        problem(client.get("/health", headers={"Host": "a..example"}), 400, "untrusted_host")
+        assert client.get("/models", headers={"Host": "other.example"}).status_code == 200
+        problem(strict.get("/models", headers={"Host": "other.example"}), 400, "untrusted_host")
+        problem(client.get("/models", headers={"Host": "a..example"}), 400, "untrusted_host")
 
 
 def test_nothing_is_registered_that_our_application_would_not_run(client: FlaskClient, app: Flask) -> None:

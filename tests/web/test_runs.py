@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -221,8 +222,17 @@ def test_many_runs_are_listed_page_by_page(fresh: Runs) -> None:
 
 def test_a_run_under_way_leads_to_the_training_page_where_there_is_one(weights: Path, instance: Path) -> None:
     folder = make_run(instance / "runs" / "now", finished=False)
-    with being_trained(folder):
-        assert "/train?run=now" in make_app(weights, TRAINING_PAGE=True).test_client().get("/runs").text
+    other = make_run(instance / "runs" / "in-a-terminal", finished=False)
+    (instance / "training").mkdir()
+    queue = {"current": {"run": "now", "name": "own", "pid": 0}, "waiting": [], "ended": []}
+    (instance / "training" / "queue.json").write_text(json.dumps(queue))
+    with being_trained(folder), being_trained(other):
+        with_queue = make_app(weights, TRAINING_PAGE=True).test_client()
+        found = {path: with_queue.get(path).text for path in ("/runs", "/runs/now", "/runs/in-a-terminal")}
         page = make_app(weights).test_client().get("/runs").text
-    assert "running" in page
+    assert page.count("state-running") == 2
     assert "/train" not in page.split("<main")[1]
+    assert found["/runs"].count("/train?run=") == 1
+    assert "/train?run=now" in found["/runs"]
+    assert "/train?run=now" in found["/runs/now"]
+    assert "/train?run=" not in found["/runs/in-a-terminal"]

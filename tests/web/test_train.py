@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from mnistweb.recipes.training_queue import Entry, State, TrainingQueue
 from mnistweb.web import streams
 from mnistweb.web.training_view import view
 from tests.recipes.tiny import write_tiny_dataset
-from tests.web.conftest import make_app
+from tests.web.conftest import make_app, problem
 from tests.web.live import LiveServer
 
 GOOD = {
@@ -134,6 +134,7 @@ def test_what_was_filled_in_is_what_is_trained(page: FlaskClient, instance: Path
         "mlp-64",
         {
             "name": "own-1",
+            "description": "After mlp-64, with other settings",
             "data.dataset": str(dataset),
             "data.validation": 100,
             "data.mix": {},
@@ -163,7 +164,7 @@ def test_a_run_is_varied_with_all_its_settings(page: FlaskClient, instance: Path
     first, second = started(instance).entries
     varied = asdict(read_settings(instance / "runs" / second.run))
     expected = asdict(read_settings(instance / "runs" / first.run))
-    expected |= {"name": "own-2"}
+    expected |= {"name": "own-2", "description": "After own-1, with other settings"}
     expected["training"] |= {"seed": 8, "batch_size": 20}
     assert varied == expected
 
@@ -184,9 +185,34 @@ def test_a_form_that_is_sent_as_it_came_trains_the_recipe_itself(page: FlaskClie
     assert entry is not None
     found = asdict(read_settings(instance / "runs" / entry.run))
     expected = asdict(load_recipe("convnet-quick", {"name": "own-1", "data.validation": 100}))
+    expected["description"] = "After convnet-quick, with other settings"
     found["data"].pop("dataset")
     expected["data"].pop("dataset")
     assert found == expected
+
+
+def test_a_description_stays_only_with_the_settings_that_it_describes(
+    page: FlaskClient, instance: Path
+) -> None:
+    post(page)
+    run = started(instance).current.run  # type: ignore[union-attr]
+    write_settings(
+        instance / "runs" / run, replace(read_settings(instance / "runs" / run), description="Small")
+    )
+    for name, seed in (("same", "7"), ("other", "8")):
+        post(page, recipe=f"run/{run}", name=name, training__seed=seed)
+    found = [read_settings(instance / "runs" / entry.run) for entry in started(instance).waiting]
+    assert [(each.name, each.description) for each in found] == [
+        ("same", "Small"),
+        ("other", "After own-1, with other settings"),
+    ]
+
+
+def test_the_name_goes_along_when_the_settings_of_a_recipe_are_taken(page: FlaskClient) -> None:
+    text = page.get("/train?recipe=mlp-64&name=mine").text
+    assert 'id="name" name="name" value="mine"' in text
+    assert 'type="hidden" name="name" value="mine"' in text  # and so once more
+    assert 'action="/train#new-title"' in text
 
 
 @pytest.mark.parametrize(
@@ -342,6 +368,42 @@ def test_a_run_is_described_as_it_is(
     assert seen.state == state
     assert sentence in seen.sentence
     assert seen.cells(seen.rows[0])[:5] == ["1", "0.5000", "0.4000", "80.00 %", "90.00 %"]
+
+
+def test_a_run_that_is_not_in_the_queue_is_never_taken_for_another(page: FlaskClient, instance: Path) -> None:
+    put(instance, State(), "in-a-terminal", None)
+    put(instance, State(ended=[OWN]), "own-1", NOW)
+    answer = page.get("/train?run=in-a-terminal")
+    assert (answer.status_code, answer.location) == (302, "/runs/in-a-terminal")
+    problem(page.get("/train?run=own-7"), 404, "not_found")
+    problem(page.get("/train?run=../runs/own-1"), 404, "not_found")
+    for path in ("/train", "/train?run=own-1"):
+        assert 'data-run="own-1"' in page.get(path).text
+
+
+def test_who_stops_a_run_that_never_began_comes_back_to_what_is_left(
+    page: FlaskClient, instance: Path
+) -> None:
+    post(page)
+    post(page, name="own-2")
+    (waiting,) = started(instance).waiting
+    assert ask(page, waiting.run, "stop").location == "/train"
+    assert page.get(f"/train?run={waiting.run}").status_code == 404
+
+
+def test_a_run_that_waits_for_one_that_is_paused_says_so(page: FlaskClient, instance: Path) -> None:
+    post(page)
+    post(page, name="own-2")
+    first, second = started(instance).entries
+    path = f"/train?run={second.run}"
+    running = page.get(path).text
+    assert "own-1 is being trained now." in running
+    ask(page, first.run, "pause")
+    paused = page.get(path).text
+    assert "own-1 is paused; nothing else starts until it is resumed and done, or stopped." in paused
+    assert "own-1 is being trained now" not in paused
+    # An open page fetches its notice anew when this changes.
+    assert len({re.search('data-queue="(.*?)"', text)[1] for text in (running, paused)}) == 2  # type: ignore[index]
 
 
 def test_the_page_shows_the_state_without_javascript(page: FlaskClient, instance: Path) -> None:
