@@ -16,15 +16,20 @@ from functools import partial
 from selectors import EVENT_READ, BaseSelector
 
 _LONGEST_SECONDS = 2.0
-_MOST_BYTES = 64 * 1024  # of a connection, that are read and dropped
+_MOST_BYTES = 64 * 1024
+_BYTES_AT_ONCE = 64 * 1024  # the others are looked at in between
 _MOST_CONNECTIONS = 100  # then the first ones go at once
 
 
 class Lingering:
-    """The connections of a worker that are being closed; `poller` says when there is something to read."""
+    """The connections of a worker that are being closed; `poller` says when there is something to read.
 
-    def __init__(self, poller: BaseSelector) -> None:
+    most_bytes: of a connection, that are read and dropped.
+    """
+
+    def __init__(self, poller: BaseSelector, most_bytes: int = _MOST_BYTES) -> None:
         self._poller = poller
+        self._most_bytes = most_bytes
         self._since: dict[socket.socket, float] = {}  # the earliest first
 
     def add(self, connection: socket.socket) -> None:
@@ -32,7 +37,7 @@ class Lingering:
         try:
             connection.shutdown(socket.SHUT_WR)
             connection.setblocking(False)
-            self._poller.register(connection, EVENT_READ, partial(self._drain, [_MOST_BYTES]))
+            self._poller.register(connection, EVENT_READ, partial(self._drain, [self._most_bytes]))
         except (OSError, ValueError, KeyError):  # it is closed already
             connection.close()
             return
@@ -48,7 +53,7 @@ class Lingering:
 
     def _drain(self, left: list[int], connection: socket.socket) -> None:
         try:
-            data = connection.recv(_MOST_BYTES)
+            data = connection.recv(_BYTES_AT_ONCE)
         except OSError:
             data = b""
         left[0] -= len(data)
@@ -56,7 +61,8 @@ class Lingering:
             self._end(connection)
 
     def _end(self, connection: socket.socket) -> None:
-        del self._since[connection]
+        if self._since.pop(connection, None) is None:  # it was one too many after the poller had spoken of it
+            return
         with contextlib.suppress(KeyError, ValueError):
             self._poller.unregister(connection)
         connection.close()

@@ -1,12 +1,14 @@
 """Back-pressure: a worker that has its hands full turns further requests away at once, with Retry-After.
 
 When more comes than can be answered, a queue without an end only makes everyone wait. So a worker takes
-MAX_REQUESTS_IN_FLIGHT requests at once, and those are answered in bounded time. The server
-(`mnistweb/web/worker.py`) counts them; under a server that does not, nothing is turned away here.
+MAX_REQUESTS_IN_FLIGHT requests at once, and those are answered in bounded time: what has waited too long for
+a thread is turned away as well. The server (`mnistweb/web/worker.py`) counts them; under a server that does
+not, nothing is turned away here. Health checks and the counts are always answered, and wait for nothing else.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 
 from flask import current_app, request
@@ -14,7 +16,24 @@ from flask import current_app, request
 from mnistweb.web.errors import ProblemError
 
 _this_thread = threading.local()
-_ALWAYS_ANSWERED = ("health.health_check", "health.health", "metrics.metrics")
+_ALWAYS_ANSWERED = (
+    "health.health_check", "health.health", "metrics.metrics",
+    "inference_protocol.live", "inference_protocol.ready",
+)  # fmt: skip
+# The same by their addresses, as a whole request that has no body.
+_HEALTH_CHECK = re.compile(
+    rb"(?:GET|HEAD) /(?:health-check|health|metrics|v2/health/live|v2/health/ready)(?:\?[!-~]*)? HTTP/1\.[01]"
+    rb"(?:\r\n(?!(?i:content-length|transfer-encoding|expect|upgrade):)[A-Za-z0-9-]+:[\t -~]*)*"
+    rb"\r\n\r\n"
+)
+
+
+def is_health_check(data: bytes) -> bool:
+    """Whether this is a health check, or a look at the counts: one whole request, no body, nothing behind it.
+
+    It is answered in a moment, and neither reading nor answering it has to wait for the client.
+    """
+    return _HEALTH_CHECK.fullmatch(data) is not None
 
 
 def turn_away(yes: bool) -> None:

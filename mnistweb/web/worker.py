@@ -3,10 +3,11 @@
 These things are different. Connections are shared out among the workers. They take a thread only once they
 have said something, and none at all for what is quick (`mnistweb/web/quick.py`): that is read with one look
 and answered here, and its answers leave together. A client that has not sent its request within the time
-limit, however slowly it drips, is cut off. The application is told when a request is one too many, so that it
-can turn it away (`mnistweb/web/load.py`). What is no proper HTTP is answered as every other error
-(`mnistweb/web/unreadable.py`). An answer leaves in one piece (`mnistweb/web/one_send.py`). And nobody waits
-for a client to close its connection (`mnistweb/web/lingering.py`).
+limit, however slowly it drips, is cut off; the time that it waits for us is not counted. The application is
+told when a request is one too many, or has waited too long for a thread, so that it can turn it away
+(`mnistweb/web/load.py`). Health checks have a thread of their own. What is no proper HTTP is answered as
+every other error (`mnistweb/web/unreadable.py`). An answer leaves in one piece (`mnistweb/web/one_send.py`).
+And nobody waits for a client to close its connection (`mnistweb/web/lingering.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from mnistweb.web import streams
 from mnistweb.web.lingering import Lingering
-from mnistweb.web.load import turn_away
+from mnistweb.web.load import is_health_check, turn_away
 from mnistweb.web.one_send import OneSend, make_room
 from mnistweb.web.quick import MOST_BYTES, Environ, both_ends, quick_answer, quick_environ, server_environ
 from mnistweb.web.unreadable import answer_to_unreadable, is_unreadable
@@ -38,6 +39,12 @@ _THREADS_FOR_THE_REST = 2
 _COURTESY_SECONDS = 0.0005
 _LONGEST_KEPT_SECONDS = 0.005  # an answer, for others to leave with it
 _MOST_AT_ONCE = 32  # connections, between two looks at those that are there already
+# The system takes so much of a request while it waits for a thread. Who has sent less has itself to blame.
+_ROOM_WHILE_WAITING = 16 * 1024
+_SECONDS_FOR_BODIES_OF_THE_REFUSED = 0.05
+# As many as a body may have (MAX_REQUEST_BYTES). Who is turned away while it sends a picture and is not heard
+# out, may not hear of it either.
+_MOST_BYTES_OF_THE_REFUSED = 16 * 1024 * 1024
 
 
 class PatientWorker(ThreadWorker):
@@ -49,15 +56,16 @@ class PatientWorker(ThreadWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._since: dict[TConn, float] = {}  # connections with a thread, or waiting for one, and since when
-        self._taken: set[TConn] = set()  # those of them whose request is not turned away
+        self._handed_over: set[_Connection] = set()  # those with a thread, or waiting for one
+        self._taken: set[_Connection] = set()  # those of them whose request is not turned away
         self._answers: list[tuple[_Connection, bytes, bool]] = []  # quick ones that are to be sent
         self._kept_since = 0.0  # the first of them
 
     def init_process(self) -> None:
         """The worker's process has begun."""
-        # Those who are turned away, and health checks meanwhile, don't wait behind those who are not.
+        # Those who are turned away don't wait behind those who are not, and health checks behind neither.
         self._for_the_rest = ThreadPoolExecutor(_THREADS_FOR_THE_REST)
+        self._for_health = ThreadPoolExecutor(1)
         self._environ = server_environ(self.cfg)
         # gunicorn looks up its settings some twenty times a request, and here they change no more.
         self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
@@ -65,7 +73,7 @@ class PatientWorker(ThreadWorker):
 
     def run(self) -> None:
         """Serve until the end."""
-        self._lingering = Lingering(self.poller)
+        self._lingering = Lingering(self.poller, _MOST_BYTES_OF_THE_REFUSED)
         super().run()
 
     def accept(self, listener: socket.socket) -> None:
@@ -92,36 +100,62 @@ class PatientWorker(ThreadWorker):
             if self.nr_conns >= self.worker_connections or not knocking.poll(0):
                 return
 
-    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+    def on_client_socket_readable(self, conn: _Connection, client: socket.socket) -> None:
         """Something arrived on a connection that has had answers."""
         if not self._answer_quickly(conn, self.keepalived_conns):
             super().on_client_socket_readable(conn, client)
 
-    def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+    def on_pending_socket_readable(self, conn: _Connection, client: socket.socket) -> None:
         """The first bytes arrived on a new connection."""
         if not self._answer_quickly(conn, self.pending_conns):
             super().on_pending_socket_readable(conn, client)
 
-    def enqueue_req(self, conn: TConn) -> None:
+    def enqueue_req(self, conn: _Connection) -> None:
         """A request has begun to come in."""
-        threads = self._for_the_rest
-        if len(self._taken) < self.max_requests_in_flight:
+        conn.came, conn.since, conn.request = time.monotonic(), None, None
+        # One that is whole and alone, so no client can keep that thread: not by what it sends, nor with
+        # anything behind it, nor by reading no answers.
+        if is_health_check(conn.arrived()) and _has_room(conn.sock):
+            threads = self._for_health
+        elif len(self._taken) < self.max_requests_in_flight:
             self._taken.add(conn)
             threads = self.tpool
+        else:
+            threads = self._for_the_rest
+        conn.turned_away = threads is not self.tpool
         self._work_on(conn, threads, self.handle, conn)
 
-    def _work_on(self, conn: TConn, threads: ThreadPoolExecutor, work: Callable[..., Any], *how: Any) -> None:
-        self._since[conn] = time.monotonic()
+    def _work_on(
+        self, conn: _Connection, threads: ThreadPoolExecutor, work: Callable[..., Any], *how: Any
+    ) -> None:
+        self._handed_over.add(conn)
         future = threads.submit(work, *how)
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
-    def handle(self, conn: TConn) -> Any:
+    def handle(self, conn: _Connection) -> Any:
         """Read and answer one request, in whatever thread."""
-        turn_away(conn not in self._taken)
+        now, arrived = time.monotonic(), conn.arrived()
+        too_late = now - conn.came > self.request_timeout_seconds
+        if too_late:
+            # It has waited too long for this thread. Saying so must not take long: others wait behind it.
+            if b"\r\n\r\n" not in arrived or not _has_room(conn.sock):
+                return False
+            conn.turned_away = True
+        # From now on the client is waited for; since the beginning, if it could have sent more meanwhile.
+        conn.since = now if too_late or len(arrived) >= _ROOM_WHILE_WAITING else conn.came
+        turn_away(conn.turned_away)
         return super().handle(conn)
 
-    def handle_request(self, req: Any, conn: TConn) -> Any:
-        """Answer a request that has been read; true when the connection stays open."""
+    def _keepalive_after(self, conn: _Connection, keepalive: bool) -> bool:
+        if not conn.turned_away:
+            return bool(super()._keepalive_after(conn, keepalive))
+        # Nobody has read its body. What is there of it is dropped, and no thread waits for the rest.
+        deadline = time.monotonic() + _SECONDS_FOR_BODIES_OF_THE_REFUSED
+        return keepalive and bool(conn.parser.finish_body(deadline=deadline))
+
+    def handle_request(self, req: Any, conn: _Connection) -> Any:
+        """Answer a request whose head has been read; true when the connection stays open."""
+        conn.request = req
         connection = conn.sock
         conn.sock = answer = OneSend(connection)
         try:
@@ -139,9 +173,9 @@ class PatientWorker(ThreadWorker):
         with contextlib.suppress(OSError):  # the client has gone
             write_nonblock(client, answer_to_unreadable(exc, self.cfg))
 
-    def finish_request(self, conn: TConn, fs: Any) -> None:
+    def finish_request(self, conn: _Connection, fs: Any) -> None:
         """The request is answered, or given up."""
-        self._since.pop(conn, None)
+        self._handed_over.discard(conn)
         self._taken.discard(conn)
         super().finish_request(conn, fs)
 
@@ -171,6 +205,7 @@ class PatientWorker(ThreadWorker):
         self._answers.append((conn, answer, stays_open))
         if time.monotonic() - self._kept_since > _LONGEST_KEPT_SECONDS:
             self._send_answers()
+            self.notify()  # many of them in one round are no sign that the worker is stuck
         return True
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
@@ -193,7 +228,9 @@ class PatientWorker(ThreadWorker):
                 unsent, stays_open = b"", False
             if unsent or not stays_open:
                 self.poller.unregister(conn.sock)
-                # The rest waits until there is room for it, in a thread that may wait.
+                # The rest waits until there is room for it, in a thread that may wait. The client has only to
+                # read, so its time begins at once.
+                conn.since, conn.request = time.monotonic(), None
                 self._work_on(conn, self.tpool, self._send_rest, conn, unsent, stays_open)
             else:
                 conn.set_timeout()
@@ -239,30 +276,59 @@ class PatientWorker(ThreadWorker):
         # answered all the same. Later the writing side goes too, for clients that send a request and never
         # read the answer.
         now = time.monotonic()
-        for conn, since in list(self._since.items()):
-            waited = now - since
-            if waited > self.request_timeout_seconds:
-                how = socket.SHUT_RD if waited < 3 * self.request_timeout_seconds else socket.SHUT_RDWR
-                try:
-                    conn.sock.shutdown(how)
-                except OSError:  # it is closed already
-                    continue
+        for conn in self._handed_over:
+            waited = 0.0 if conn.since is None else now - conn.since
+            if waited > 3 * self.request_timeout_seconds:
+                how = socket.SHUT_RDWR
+            elif waited > self.request_timeout_seconds and not conn.has_sent_all():
+                how = socket.SHUT_RD
+            else:
+                continue
+            with contextlib.suppress(OSError):  # it is closed already
+                conn.sock.shutdown(how)
 
 
 class _Connection(TConn):
     """A connection that lingers among others when it is closed.
 
-    environ: what WSGI is told of both its ends; None when nothing on it may be answered quickly.
+    environ: what WSGI is told of both its ends; None when nothing on it may be answered quickly. came: when
+    its request began to come in. since: when its client's time began; None while that waits for us. request:
+    what is answered, once its head has been read. turned_away: whether it is told to come again, unless it is
+    always answered. The thread that answers sets the last three.
     """
 
     lingering: Lingering
     environ: Environ | None = None
+    came = 0.0
+    since: float | None = None
+    request: Any = None
+    turned_away = False
+
+    def arrived(self) -> bytes:
+        """What has come of the next request, or its first bytes; it stays where it is."""
+        read_ahead = b"" if self.parser is None else self.parser.unreader.buf.getvalue()
+        try:
+            waiting = self.sock.recv(_ROOM_WHILE_WAITING, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (OSError, ValueError):  # nothing, or it is encrypted
+            waiting = b""
+        return bytes(read_ahead) + waiting
+
+    def has_sent_all(self) -> bool:
+        """Whether the request under way was read to its end."""
+        return self.request is not None and getattr(self.request.body.reader, "length", None) == 0
 
     def close(self, graceful: bool = False) -> None:
         if graceful:
             self.lingering.add(self.sock)
         else:
             super().close()
+
+
+def _has_room(connection: socket.socket) -> bool:
+    """Whether a short answer can be sent without waiting for the client."""
+    look = select.poll()
+    look.register(connection, select.POLLOUT)
+    return bool(look.poll(0))
 
 
 def _send_now(connection: socket.socket, data: bytes) -> int:

@@ -35,8 +35,10 @@ from tests.web.live import Answer, LiveServer, free_port, read_answer, sockets_o
 NUMBERS = json.dumps({"pixels": [0, 1] * 392}).encode()
 
 
-def request(body: bytes = NUMBERS, start: str = "POST /predict HTTP/1.1", *headers: str) -> bytes:
-    kind = "image/png" if body.startswith(b"\x89PNG") else "application/json"
+def request(
+    body: bytes = NUMBERS, start: str = "POST /predict HTTP/1.1", *headers: str, kind: str = ""
+) -> bytes:
+    kind = kind or ("image/png" if body.startswith(b"\x89PNG") else "application/json")
     lines = [start, "Host: localhost", f"Content-Type: {kind}", *headers, f"Content-Length: {len(body)}"]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
@@ -45,6 +47,14 @@ def png(side: int) -> bytes:
     file = io.BytesIO()
     Image.new("L", (side, side), 255).save(file, "PNG")
     return file.getvalue()
+
+
+def form(picture: bytes) -> bytes:
+    """A form in which a picture looks like numbers, as a JPEG with such a comment does."""
+    return (
+        b'--B\r\nContent-Disposition: form-data; name="pixels"\r\n\r\n\r\n'
+        b"--B\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n" + picture + b"\r\n--B--\r\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,6 +66,9 @@ def png(side: int) -> bytes:
         request().replace(b"Content-Length", b"content-length"),
         request(NUMBERS, "POST /predict HTTP/1.1", "X-Forwarded-Proto: https", "Accept: */*", "X-Empty:"),
         request(NUMBERS, "POST /predict HTTP/1.1", "Connection: Keep-Alive"),
+        request(b" \n" + NUMBERS),
+        request(kind="Application/JSON ; charset=utf-8"),
+        request(png(280), kind="image/jpeg"),  # a decoder goes by the content
     ],
 )
 def test_numbers_and_small_drawings_are_quick(data: bytes) -> None:
@@ -77,6 +90,15 @@ def test_numbers_and_small_drawings_are_quick(data: bytes) -> None:
         request(b'{"pixels": [0], "explain": ["steps"]}'),
         request(png(1000)),  # a few kilobytes, and a hundred times the work
         request(b"\xff\xd8\xff JPEG"),  # its scans may pass over the picture as often as they like
+        request(b'\xff\xd8\xff\xfe\0\x0a"pixels"', kind="image/jpeg"),
+        request(form(png(1000)), kind="multipart/form-data; boundary=B"),
+        request(form(png(8)), kind="multipart/form-data; boundary=B"),
+        request(png(280) + form(png(1000)), kind="multipart/form-data; boundary=B"),
+        request(png(280), kind="application/json"),
+        request(kind="image/png"),
+        request(kind="text/plain; a=application/json"),
+        request(b'["pixels"]'),
+        request().replace(b"Content-Type: application/json\r\n", b""),
         request(b"", "POST /predict HTTP/1.1", "Transfer-Encoding: chunked"),
         b"\r\n" + request(),
         request().replace(b"\r\n", b"\n"),
@@ -185,7 +207,7 @@ def test_requests_that_come_together_are_all_answered_in_their_order(server: Liv
 def test_a_worker_is_replaced_after_so_many_quick_requests(tmp_path: Path, weights: Path) -> None:
     with LiveServer(weights, tmp_path / "instance", {"MAX_REQUESTS_PER_WORKER": 5}) as server:
         with server.connect() as connection:
-            closings = []
+            closings: list[str] = []
             while "close" not in closings and len(closings) < 10:
                 connection.sendall(request())
                 closings.append(read_answer(connection).headers["connection"])
@@ -256,11 +278,12 @@ Server(lambda: application, server_settings(settings)).run()
 
 
 @contextlib.contextmanager
-def served(application: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def served(application: str, folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The server of this application, and its port. What it logs is to be read in the end."""
     port = free_port()
     command = [sys.executable, "-c", SERVER.format(application=application), str(folder), str(port)]
     environment = os.environ | {"MNISTWEB_INSTANCE": str(folder)}
+    environment |= {f"MNISTWEB_{name}": value for name, value in settings.items()}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert until(lambda: can_connect(port), seconds=20)
@@ -305,6 +328,28 @@ def test_answers_that_take_long_do_not_wait_for_one_another(tmp_path: Path) -> N
                 came.append(time.monotonic())
                 connections.remove(connection)
     assert came[-1] - came[0] > 0.3
+
+
+def test_many_quick_answers_in_one_round_are_no_sign_of_a_stuck_worker(tmp_path: Path) -> None:
+    """The guard is notify() in _answer_quickly; without it the worker is killed after two seconds."""
+    slow = "time.sleep(0.1); start_response('200 OK', [('Content-Length', '0')]); return []"
+    with (
+        served(slow, tmp_path, WORKER_TIMEOUT_SECONDS="2") as (server, port),
+        contextlib.ExitStack() as open_now,
+    ):
+        connections = [
+            open_now.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            for _ in range(45)
+        ]
+        for connection in connections[:2]:  # connections are taken one after the other
+            connection.sendall(request())
+            read_answer(connection)
+        worker = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text())
+        os.kill(worker, signal.SIGSTOP)
+        for connection in connections:
+            connection.sendall(request())
+        os.kill(worker, signal.SIGCONT)
+        assert {read_answer(connection).status for connection in connections} == {200}
 
 
 def can_connect(port: int) -> bool:

@@ -1,7 +1,7 @@
 """The server under load, signals and slow clients: real processes on real ports.
 
-Guards: mnistweb/web/worker.py (slow clients, arrival times), mnistweb/web/load.py (back-pressure),
-mnistweb/web/loaded.py (reloading).
+Guards: mnistweb/web/worker.py (slow clients, arrival times, who waits for whom), mnistweb/web/load.py
+(back-pressure), mnistweb/web/loaded.py (reloading).
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from pathlib import Path
 import pytest
 from gunicorn.config import Config
 
+from mnistweb.web import lingering
 from mnistweb.web.lingering import Lingering
+from mnistweb.web.load import is_health_check
 from mnistweb.web.worker import PatientWorker
 from mnistweb.weights import write_model
 from tests.inference.conftest import saved
 from tests.web.conftest import as_base64
 from tests.web.live import Answer, LiveServer, free_port, read_answer, sockets_of, until
+from tests.web.test_quick import served
 
 
 class Load:
@@ -208,6 +211,23 @@ def test_a_worker_takes_all_that_knock_before_it_looks_at_those_it_has() -> None
             each.close()
 
 
+def test_what_no_longer_lingers_may_still_be_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round of the poller may find something on a connection that ends in it; that was the worker's end."""
+    monkeypatch.setattr(lingering, "_MOST_CONNECTIONS", 1)
+    with contextlib.ExitStack() as open_now:
+        poller = open_now.enter_context(selectors.DefaultSelector())
+        ours, theirs = map(open_now.enter_context, socket.socketpair())
+        others, _ = map(open_now.enter_context, socket.socketpair())
+        all_of_them = Lingering(poller)
+        all_of_them.add(ours)
+        theirs.sendall(b"more")
+        found = poller.select(5)
+        all_of_them.add(others)
+        for key, _events in found:
+            key.data(key.fileobj)
+        assert ours.fileno() == -1
+
+
 def test_idle_connections_take_no_thread(tmp_path: Path, weights: Path) -> None:
     # Stock gunicorn gives each of them a thread for five seconds, two at a time: 150 seconds.
     with LiveServer(weights, tmp_path / "instance", {"THREADS": 2}) as server:
@@ -225,8 +245,9 @@ def test_two_hundred_half_requests_hold_the_service_up_no_longer_than_the_time_l
     with LiveServer(weights, tmp_path / "instance", settings) as server:
         slow = [server.connect() for _ in range(200)]
         for connection in slow:
-            connection.sendall(b"GET /health-ch")
+            connection.sendall(b"GET /model")
         assert server.request("GET", "/health-check").status == 200
+        assert until(lambda: server.request("GET", "/models").status == 200, seconds=15)
         for connection in slow:
             connection.close()
 
@@ -277,6 +298,168 @@ def test_who_is_turned_away_does_not_wait_behind_those_who_are_not(tmp_path: Pat
         assert time.monotonic() - began < 15
         for connection in slow:
             connection.close()
+
+
+def test_who_is_turned_away_is_not_waited_for_to_send_the_rest(tmp_path: Path, weights: Path) -> None:
+    """The guard is PatientWorker._keepalive_after; without it each keeps a thread for five seconds."""
+    settings = {"THREADS": 1, "MAX_REQUESTS_IN_FLIGHT": 1, "REQUEST_TIMEOUT_SECONDS": 30.0}
+    with LiveServer(weights, tmp_path / "instance", settings) as server, contextlib.ExitStack() as open_now:
+        open_now.enter_context(server.connect()).sendall(b"POST /predict HTT")
+        time.sleep(0.2)
+        refused = [open_now.enter_context(server.connect(timeout=10)) for _ in range(12)]
+        began = time.monotonic()
+        for connection in refused:
+            connection.sendall(UPLOAD + bytes(10))
+        assert [read_answer(connection).status for connection in refused] == [503] * 12
+        assert time.monotonic() - began < 10
+
+
+UPLOAD = (
+    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 800000\r\n\r\n"
+)
+WHOLE = b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_the_time_that_an_upload_waits_for_a_thread_is_not_the_clients(
+    tmp_path: Path, weights: Path, seven: bytes
+) -> None:
+    """The guard is `since` in PatientWorker.handle; without it the upload is cut off and gets 400."""
+    body = seven + bytes(800_000 - len(seven))  # what follows the end of a PNG is not read
+    settings = {"THREADS": 1, "REQUEST_TIMEOUT_SECONDS": 4.0}
+    with (
+        LiveServer(weights, tmp_path / "instance", settings) as server,
+        server.connect() as first,
+        server.connect() as second,
+    ):
+        first.sendall(WHOLE[:-2])  # and keeps the only thread
+        time.sleep(0.2)
+        second.sendall(UPLOAD + body[:30_000])
+        time.sleep(2.5)
+        first.sendall(WHOLE[-2:])
+        assert read_answer(first).status == 200
+        time.sleep(2.5)  # five seconds after it came, and less than three after a thread took it
+        assert server.request("GET", "/health-check").status == 200  # the worker looks around
+        second.sendall(body[30_000:])
+        assert read_answer(second).status == 200
+
+
+def test_what_waited_too_long_for_a_thread_is_told_to_come_again(tmp_path: Path, weights: Path) -> None:
+    """An upload hears of it while it is sent: the guards are PatientWorker.handle, and
+    _MOST_BYTES_OF_THE_REFUSED. Without the first it is called incomplete, without the second it is reset.
+    """
+    settings = {"THREADS": 1, "REQUEST_TIMEOUT_SECONDS": 1.0}
+    with (
+        LiveServer(weights, tmp_path / "instance", settings) as server,
+        server.connect() as first,
+        server.connect() as upload,
+        server.connect() as small,
+        server.connect() as half,
+    ):
+        [worker] = server.workers()
+        first.sendall(WHOLE[:-2])  # and keeps the only thread
+        time.sleep(0.2)
+        upload.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 100_000)  # the rest waits for the worker
+        upload.sendall(UPLOAD.replace(b"800000", b"8000000") + bytes(30_000))
+        small.sendall(WHOLE)
+        half.sendall(WHOLE[:-2])
+        time.sleep(0.2)
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(1.2)
+        first.sendall(WHOLE[-2:])
+        os.kill(worker, signal.SIGCONT)
+        assert read_answer(first).status == 200, "it had a thread in time"
+        time.sleep(0.2)
+        upload.sendall(bytes(8_000_000 - 30_000))
+        answers = [read_answer(upload), read_answer(small)]
+        assert [answer.json["code"] for answer in answers] == ["overloaded"] * 2
+        assert [answer.headers["retry-after"] for answer in answers] == ["1"] * 2
+        assert half.recv(1) == b"", "who is as slow itself is cut off"
+        small.sendall(WHOLE)
+        assert read_answer(small).status == 200, "the next one is answered, on the same connection"
+
+
+def test_what_was_read_to_its_end_leaves_the_connection_open_however_long_it_took(
+    tmp_path: Path,
+) -> None:
+    """The guard is _Connection.has_sent_all; without it the connection is closed without a word."""
+    slow = "time.sleep(2.5); start_response('200 OK', [('Content-Length', '0')]); return []"
+    with (
+        served(slow, tmp_path, REQUEST_TIMEOUT_SECONDS="1.0") as (_, port),
+        socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+    ):
+        for _ in range(2):
+            connection.sendall(WHOLE)
+            assert read_answer(connection).status == 200
+            time.sleep(0.5)  # time to close it
+
+
+HEALTH_CHECKS = ("/health-check", "/health", "/metrics", "/v2/health/live", "/v2/health/ready?x=1")
+
+
+def test_health_checks_wait_for_nobody(tmp_path: Path, weights: Path) -> None:
+    """Neither for those who are answered nor for those who are turned away; the guard is their own thread."""
+    settings = {"THREADS": 1, "MAX_REQUESTS_IN_FLIGHT": 2, "REQUEST_TIMEOUT_SECONDS": 30.0}
+    with LiveServer(weights, tmp_path / "instance", settings) as server, contextlib.ExitStack() as open_now:
+        for _ in range(5):  # one with the thread, one behind it, two with the others, one behind those
+            open_now.enter_context(server.connect()).sendall(b"GET /models HTT")
+            time.sleep(0.05)
+            began = time.monotonic()
+            for path in HEALTH_CHECKS:
+                assert server.request("GET", path).status == 200
+            with server.connect() as connection:
+                connection.sendall(b"HEAD /health-check HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                assert read_answer(connection, without_body=True).status == 200
+            assert time.monotonic() - began < 10
+
+
+CHECK = b"GET /health-check HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        CHECK[:-2],  # half of one would keep the thread of all others
+        CHECK + CHECK,
+        CHECK + b"POST /predict HTTP/1.1\r\n",
+        CHECK.replace(b"GET", b"POST"),
+        CHECK.replace(b"/health-check", b"/health-checks"),
+        CHECK.replace(b"/health-check", b"/predict"),
+        CHECK.replace(b"Host: x", b"Host: x\r\ncontent-length: 1000"),
+        CHECK.replace(b"Host: x", b"Host: x\r\nTransfer-Encoding: chunked"),
+        CHECK.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue"),
+    ],
+)
+def test_nothing_else_takes_the_place_of_a_health_check(data: bytes) -> None:
+    assert is_health_check(CHECK)
+    assert not is_health_check(data)
+
+
+def test_a_prediction_behind_a_health_check_waits_as_any_other(
+    tmp_path: Path, weights: Path, body: bytes
+) -> None:
+    settings = {"THREADS": 1, "REQUEST_TIMEOUT_SECONDS": 30.0}
+    prediction = (
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTE: trailers\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    ) + body
+    with (
+        LiveServer(weights, tmp_path / "instance", settings) as server,
+        server.connect() as first,
+        server.connect(timeout=1) as sly,
+    ):
+        first.sendall(WHOLE[:-2])
+        time.sleep(0.2)
+        sly.sendall(CHECK)
+        assert read_answer(sly).status == 200
+        sly.sendall(CHECK + prediction)
+        with pytest.raises(TimeoutError):
+            sly.recv(1)
+        first.sendall(WHOLE[-2:])
+        sly.settimeout(20)
+        received = b""
+        while received.count(b"HTTP/1.1 200 OK\r\n") < 2:
+            received += sly.recv(100_000)
 
 
 def test_broken_weights_stop_the_start_before_the_port_opens(tmp_path: Path) -> None:
