@@ -7,7 +7,13 @@ import logging
 import msgspec
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from msgspec import UNSET
-from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed, SecurityError
+from werkzeug.exceptions import (
+    BadHost,
+    HTTPException,
+    MethodNotAllowed,
+    RequestedRangeNotSatisfiable,
+    SecurityError,
+)
 
 from mnistweb.imaging.errors import (
     BlankImageError,
@@ -127,6 +133,8 @@ def register_errors(app: Flask) -> None:
 def _answer(error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.code is not None and error.code < 400:
         return make_response(error.get_response())  # a redirect, such as the one that drops a doubled slash
+    if isinstance(error, RequestedRangeNotSatisfiable) and request.environ.pop("HTTP_RANGE", None):
+        return _whole()
     problem = as_problem_error(error)
     if problem.code == "internal_error":
         log.error("request %s failed", g.get("request_id", "-"), exc_info=error)
@@ -149,6 +157,18 @@ def _answer(error: Exception) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(problem.headers)
     return response
+
+
+def _whole() -> Response:
+    """The file of which a part was asked for that it has not, several parts, or a part in an unknown unit.
+
+    A server need not heed a Range, and must not heed one in a unit that it does not know (RFC 9110, section
+    14.2). Werkzeug refuses them all.
+    """
+    try:
+        return current_app.make_response(current_app.dispatch_request())
+    except HTTPException as error:  # the file has gone meanwhile
+        return _answer(error)
 
 
 def prefers_page() -> bool:

@@ -72,9 +72,9 @@ def read_one() -> Incoming:
         body = _predict_json.read(read_body())
         source = _one_of(image=body.image, pixels=body.pixels)
         as_it_is = body.pixels is not UNSET and not body.preprocess
-        return Incoming([source], body.model or None, as_it_is, frozenset(body.explain))
+        return Incoming([source], _model(body.model or None), as_it_is, frozenset(body.explain))
     if kind in IMAGE_TYPES:
-        return Incoming([read_body()], request.args.get("model"))
+        return Incoming([read_body()], _model(None))
     if kind == "multipart/form-data":
         incoming = read_form()
         if len(incoming.sources) > 1:
@@ -96,7 +96,7 @@ def read_several() -> Incoming:
         body = reader.read(read_body())
         sources = _one_of(images=body.images, pixels=body.pixels)
         incoming = Incoming(
-            list(sources), body.model or None, body.pixels is not UNSET and not body.preprocess
+            list(sources), _model(body.model or None), body.pixels is not UNSET and not body.preprocess
         )
         if not incoming.sources:
             raise ProblemError("invalid_body", "The list of pictures is empty.")
@@ -119,8 +119,18 @@ def read_form() -> Incoming:
     files = request.files.getlist("image")
     if not files:
         raise ProblemError("no_image", "The form has no file in a field named image.")
-    model = request.form.get("model") or request.args.get("model")
-    return Incoming([file.read() for file in files], model)
+    return Incoming([file.read() for file in files], _model(request.form.get("model")))
+
+
+def _model(in_body: str | None) -> str | None:
+    """The model that the body or the address (`?model=`) names, None for neither. ProblemError for two."""
+    in_address = request.args.get("model")
+    if in_body and in_address and in_body != in_address:
+        raise ProblemError(
+            "invalid_body",
+            "The body names one model and ?model= in the address another; wanted is one for both.",
+        )
+    return in_body or in_address
 
 
 def prepare_source(

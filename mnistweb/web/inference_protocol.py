@@ -48,6 +48,7 @@ VERSION = "1"  # a model's weights may be replaced, but two versions are never s
 _VERSION_ONLY = {"version": {"type": "string", "enum": [VERSION]}}
 _PIXELS = 28 * 28
 _HEADER_LENGTH = "Inference-Header-Content-Length"
+_MOST_DIGITS = 20  # of that header; Python refuses to read a number of more than 4,300, which fit in one
 
 
 @blueprint.get("")
@@ -133,7 +134,8 @@ def _read_request() -> tuple[InferBody, bytes | None]:
     said = request.headers.get(_HEADER_LENGTH)
     raw = None
     if said is not None:
-        if not (said.isascii() and said.isdigit() and int(said) <= len(body)):
+        is_number = said.isascii() and said.isdigit() and len(said) <= _MOST_DIGITS
+        if not (is_number and int(said) <= len(body)):
             raise ProblemError(
                 "broken_request", f"{_HEADER_LENGTH} must be a number of at most {len(body):,}."
             )

@@ -24,9 +24,17 @@ class Front:
     """nginx on a free port, for the length of a `with` block.
 
     replicas: their ports. limited: keep the shipped limits of requests and connections.
+    more: further changes, each as what stands in the file and what shall stand there.
     """
 
-    def __init__(self, replicas: Sequence[int], folder: Path, *, limited: bool = False) -> None:
+    def __init__(
+        self,
+        replicas: Sequence[int],
+        folder: Path,
+        *,
+        limited: bool = False,
+        more: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self.port = free_port()
         self._folder = folder
         self._settings = folder / "nginx.conf"
@@ -38,6 +46,7 @@ class Front:
             ("listen 8080", f"listen 127.0.0.1:{self.port}"),
             ("set $application http://app:8000;", "set $application http://replicas;"),
             ("    server {", f"    upstream replicas {{ {servers} }}\n    server {{"),
+            *more,
         ]
         if not limited:
             changes += [

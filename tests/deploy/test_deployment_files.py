@@ -112,6 +112,24 @@ def test_kubernetes_gets_all_five_objects_with_probes_and_limits() -> None:
         assert (selector.get("matchLabels") or selector).items() <= labels.items(), kind
 
 
+def test_kubernetes_adds_no_settings_of_its_own() -> None:
+    """Else pods are told of the Service mnistweb as MNISTWEB_PORT=tcp://..., which is taken for a setting."""
+    objects = kubernetes()
+    prefix = f"{objects['Service']['metadata']['name'].upper()}_"
+    assert prefix == "MNISTWEB_"
+    assert objects["Deployment"]["spec"]["template"]["spec"]["enableServiceLinks"] is False
+
+
+def test_the_limits_that_nginx_tells_of_are_the_ones_it_has() -> None:
+    text = (CHECKOUT / "deploy" / "nginx.conf").read_text()
+    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", text)
+    ((count, kilobytes),) = re.findall(r"large_client_header_buffers (\d+) (\d+)k;", text)
+    assert f"The body has more than {megabytes} MiB" in text
+    assert f"The request line has more than {kilobytes} KiB" in text
+    assert f"A header has more than {kilobytes} KiB, or all" in text
+    assert f"all together have more than {int(count) * int(kilobytes)} KiB" in text
+
+
 def test_the_kubernetes_objects_fit_their_schemas() -> None:
     validator = pytest.importorskip("kubernetes_validate", reason="needs the extra `dev`")
     for name, document in kubernetes().items():

@@ -239,6 +239,27 @@ def test_head_is_answered_without_a_body(server: LiveServer) -> None:
     assert int(answer.headers["content-length"]) > 0
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    ["bytes=99999999-", "bytes=0-1,4-5", "bytes=5-2", "bytes=a", "x=1"],
+    ids=["beyond the end", "several", "backwards", "no number", "an unknown unit"],
+)
+def test_a_range_that_cannot_be_met_is_ignored(server: LiveServer, wanted: str) -> None:
+    """Guard: errors.py, `_whole`; Werkzeug raises for all of these."""
+    whole = server.request("GET", "/static/style.css")
+    answer = server.request("GET", "/static/style.css", headers={"Range": wanted})
+    assert (answer.status, answer.body) == (200, whole.body)
+    assert answer.headers["content-type"] == whole.headers["content-type"]
+    assert "content-range" not in answer.headers
+
+
+def test_a_range_of_a_file_is_given(server: LiveServer) -> None:
+    whole = server.request("GET", "/static/style.css").body
+    answer = server.request("GET", "/static/style.css", headers={"Range": "bytes=2-5"})
+    assert (answer.status, answer.body) == (206, whole[2:6])
+    assert answer.headers["content-range"] == f"bytes 2-5/{len(whole)}"
+
+
 def test_many_requests_share_a_connection(server: LiveServer) -> None:
     with server.connect() as connection:
         for _ in range(5):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from tests.web.conftest import problem
 from tests.web.live import LiveServer
 
 triton = pytest.importorskip("tritonclient.http", reason="needs tritonclient[http], of the extra `test`")
@@ -122,10 +123,15 @@ def test_a_request_by_hand_is_answered_or_refused(
         assert answer.json["error"] == answer.json["detail"]
 
 
-@pytest.mark.parametrize("length", ["-1", "1e3", "999999", "²"])
+@pytest.mark.parametrize(
+    "length",
+    ["-1", "1e3", "999999", "²", pytest.param("9" * 5000, id="5,000 digits")],  # more than int() reads
+)
 def test_a_wrong_length_of_the_json_part_is_400(client: FlaskClient, length: str) -> None:
     headers = {"Inference-Header-Content-Length": length.encode().decode("latin-1")}
-    assert client.post("/v2/models/tiny/infer", json=request_body(), headers=headers).status_code == 400
+    answer = client.post("/v2/models/tiny/infer", json=request_body(), headers=headers)
+    found = problem(answer, 400, "broken_request")
+    assert found["error"] == found["detail"]
 
 
 def test_another_version_than_the_one_there_is_404(client: FlaskClient) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 from mnistweb.inference import DigitClassifier
 from mnistweb.web.schemas import PredictionAnswer
 from tests.web.conftest import as_base64, make_app, post_json, problem
+from tests.web.live import LiveServer
 
 ANSWER = {"prediction", "confidence", "probabilities", "verdict", "model", "sentence"}
 
@@ -97,6 +99,43 @@ def test_an_unknown_model_is_404_and_names_the_known(client: FlaskClient, seven:
     )
     assert "tiny" in found["detail"]
     problem(client.post("/predict?model=gpt", data=seven, content_type="image/png"), 404, "unknown_model")
+
+
+def test_the_address_names_the_model_of_every_kind_of_body(
+    client: FlaskClient, seven: bytes, pixels: list[float]
+) -> None:
+    """Guard: `_model` in mnistweb/web/incoming.py."""
+    for path, body in (
+        ("/predict", {"image": as_base64(seven)}),
+        ("/predict", {"pixels": pixels}),
+        ("/predict/batch", {"images": [as_base64(seven)]}),
+    ):
+        found = post_json(client, f"{path}?model=small-convnet", body).json
+        assert found == post_json(client, path, body | {"model": "small-convnet"}).json
+        assert (
+            found == post_json(client, f"{path}?model=small-convnet", body | {"model": "small-convnet"}).json
+        )
+        problem(post_json(client, f"{path}?model=gpt", body), 404, "unknown_model")
+
+
+def test_two_models_for_one_request_are_422(client: FlaskClient, seven: bytes) -> None:
+    image, asked = as_base64(seven), "?model=small-convnet"
+    for answer in (
+        post_json(client, f"/predict{asked}", {"image": image, "model": "tiny"}),
+        post_json(client, f"/predict/batch{asked}", {"images": [image], "model": "tiny"}),
+        client.post(f"/predict{asked}", data={"image": (io.BytesIO(seven), "a.png"), "model": "tiny"}),
+    ):
+        found = problem(answer, 422, "invalid_body")
+        assert "?model=" in found["detail"]
+
+
+def test_the_address_names_the_model_of_a_quick_request_too(server: LiveServer, pixels: list[float]) -> None:
+    """Numbers on a connection that stays open are answered past gunicorn (mnistweb/web/quick.py)."""
+    headers = {"Content-Type": "application/json", "Connection": "keep-alive"}
+    body = json.dumps({"pixels": pixels}).encode()
+    named = server.request("POST", "/predict?model=small-convnet", body, headers)
+    assert (named.status, named.json["model"]) == (200, "small-convnet")
+    assert server.request("POST", "/predict?model=gpt", body, headers).status == 404
 
 
 def test_a_blank_picture_has_no_prediction(client: FlaskClient) -> None:
