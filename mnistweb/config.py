@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
 from typing import Any
+
+log = logging.getLogger("mnistweb.config")
 
 PREFIX = "MNISTWEB_"
 # Variables of the same prefix that are read elsewhere, before there is an application to configure.
@@ -29,22 +32,35 @@ class SettingError(ValueError):
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. `at_least` bounds numbers; `choices` lists the words that a word may be."""
+    """One setting.
+
+    at_least, at_most: the bounds of a number; at_least also how many words a list must have. choices: the
+    words that a word may be. of, fits: what the words of a list are, in our words and as a check of each.
+    """
 
     name: str
     default: Value
     sentence: str
     at_least: float = 0
+    at_most: float = float("inf")
     choices: tuple[str, ...] = ()
+    of: str = "words"
+    fits: Callable[[str], bool] = bool
 
     def checked(self, value: Any) -> Value:
         """`value` in this setting's type. Raises SettingError."""
         if isinstance(self.default, list) or self.default is None:
             if value is None or (
-                isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+                isinstance(value, list | tuple)
+                and len(value) >= self.at_least
+                and all(isinstance(each, str) and self.fits(each) for each in value)
             ):
                 return None if value is None else list(value)
-            raise self._refuses(value, 'a list of words, in the environment as JSON: ["a", "b"]')
+            some = f"{self.at_least:g} or more " if self.at_least else ""
+            unset = ", or leave it unset" if self.default is None else ""
+            raise self._refuses(
+                value, f'a list of {some}{self.of}, in the environment as JSON: ["a", "b"]{unset}'
+            )
         if isinstance(self.default, bool):
             if isinstance(value, bool):
                 return value
@@ -52,15 +68,26 @@ class Setting:
         if isinstance(self.default, int | float):
             whole = isinstance(self.default, int)
             fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-            if fits and value >= self.at_least:
+            if fits and self.at_least <= value <= self.at_most:
                 return value
-            raise self._refuses(value, f"a {'whole ' if whole else ''}number of at least {self.at_least:g}")
+            most = f" and at most {self.at_most:g}" if self.at_most < float("inf") else ""
+            raise self._refuses(
+                value, f"a {'whole ' if whole else ''}number of at least {self.at_least:g}{most}"
+            )
         if not isinstance(value, str) or (self.choices and value not in self.choices):
             raise self._refuses(value, f"one of {', '.join(self.choices)}" if self.choices else "a word")
         return value
 
     def _refuses(self, value: Any, wanted: str) -> SettingError:
         return SettingError(f"{self.name} is {value!r}; wanted is {wanted}")
+
+
+def _is_host_name(word: str) -> bool:
+    """Whether it can be in TRUSTED_HOSTS; what cannot be written as a name would make each request a 500."""
+    try:
+        return bool(word.removeprefix(".").partition(":")[0].encode("idna"))
+    except UnicodeError:  # two dots on end, a part of more than 63 letters
+        return False
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -110,7 +137,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "TRUSTED_HOSTS",
         None,
-        "Host names that requests may be for, a leading dot for subdomains; unset: any. Others get 400.",
+        "Host names that requests may be for, a leading dot for subdomains; unset: any. "
+        "Others get 400, save where probes ask.",
+        at_least=1,
+        of="host names",
+        fits=_is_host_name,
     ),
     Setting(
         "TRUSTED_PROXIES",
@@ -139,7 +170,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     # The server of `mnistweb serve`
     Setting("HOST", "127.0.0.1", "The address to listen on."),
-    Setting("PORT", 8000, "The port to listen on; 0: any free one."),
+    Setting("PORT", 8000, "The port to listen on; 0: any free one.", at_most=65535),
     Setting("WORKERS", 2, "Worker processes.", at_least=1),
     Setting("THREADS", 4, "Threads of each worker, that is requests answered at once.", at_least=1),
     Setting(
@@ -197,6 +228,24 @@ def load_settings(instance_folder: Path, overrides: Mapping[str, Any] | None = N
     return {
         name: _BY_NAME[name].checked(value) if name in _BY_NAME else value for name, value in values.items()
     }
+
+
+_latest: dict[str, Any] | None = None
+
+
+def settings_of_the_server(instance_folder: Path) -> dict[str, Any]:
+    """As `load_settings`, for a server that asks again at each SIGHUP.
+
+    When the settings are refused then, that is logged, and the earlier ones are returned.
+    """
+    global _latest
+    try:
+        _latest = load_settings(instance_folder)
+    except SettingError as error:
+        if _latest is None:
+            raise
+        log.error("the settings were not reloaded, the earlier ones stay in use: %s", error)
+    return _latest
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mnistweb.config import SETTINGS, SettingError, load_settings
+from mnistweb import config
+from mnistweb.config import SETTINGS, SettingError, load_settings, settings_of_the_server
 
 DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 
@@ -67,14 +68,21 @@ def test_the_environment_is_read_in_the_settings_type(
     [
         ("PORT", "many", "PORT is 'many'; wanted is a whole number"),
         ("PORT", -1, "at least 0"),
+        ("PORT", 65536, "PORT is 65536; wanted is a whole number of at least 0 and at most 65535"),
+        ("PORT", "tcp://10.0.0.1:80", "PORT is 'tcp://10.0.0.1:80'; wanted is a whole number"),
         ("PORT", 1.5, "whole number"),
         ("PORT", True, "whole number"),
         ("WORKERS", 0, "at least 1"),
         ("REQUEST_TIMEOUT_SECONDS", 0, "at least 0.1"),
         ("LOG_FORMAT", "xml", "one of auto, json, text, off"),
         ("DEFAULT_MODEL", 3, "a word"),
-        ("TRUSTED_HOSTS", "a.example", "a list of words"),
-        ("TRUSTED_HOSTS", [1], "a list of words"),
+        ("WEIGHTS_FOLDERS", "/weights", "a list of words"),
+        ("WEIGHTS_FOLDERS", [""], "a list of words"),
+        ("TRUSTED_HOSTS", "a.example", "a list of 1 or more host names"),
+        ("TRUSTED_HOSTS", [1], "a list of 1 or more host names"),
+        ("TRUSTED_HOSTS", [], r"TRUSTED_HOSTS is \[\]; .* or leave it unset"),
+        ("TRUSTED_HOSTS", ["a..example"], "a list of 1 or more host names"),
+        ("TRUSTED_HOSTS", ["."], "a list of 1 or more host names"),
     ],
 )
 def test_a_value_that_a_setting_cannot_have_is_refused(
@@ -103,3 +111,19 @@ def test_a_config_file_that_does_not_run_is_refused(tmp_path: Path, source: str)
     (tmp_path / "config.py").write_text(source)
     with pytest.raises(SettingError, match=r"config\.py in the instance folder does not run"):
         load_settings(tmp_path)
+
+
+def test_a_server_that_asks_again_keeps_its_settings_when_the_new_ones_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "_latest", None)
+    file = tmp_path / "config.py"
+    file.write_text("WORKERS = 'many'")
+    with pytest.raises(SettingError, match="WORKERS is 'many'"):
+        settings_of_the_server(tmp_path)
+    file.write_text("WORKERS = 3")
+    assert settings_of_the_server(tmp_path)["WORKERS"] == 3
+    file.write_text("WORKERS = 'many'")
+    assert settings_of_the_server(tmp_path)["WORKERS"] == 3
+    file.write_text("WORKERS = 4")
+    assert settings_of_the_server(tmp_path)["WORKERS"] == 4

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import gc
 import ipaddress
+import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -74,11 +76,21 @@ def serve(
             server = Server(lambda: create_app(overrides), for_gunicorn)
             if not reload:
                 server.wsgi()  # loads the weights, or says what is wrong with them
-        except (SettingError, WeightsError, InferenceError) as error:
+        except (SettingError, WeightsError, InferenceError, OSError) as error:
             raise click.ClickException(str(error)) from error
-    click.echo(f"The paint screen: {address}   (Ctrl-C ends)")
+    _say(f"The paint screen: {address}   (Ctrl-C ends)")
     with blas_threads(1):  # the workers are forked from here; each of their threads computes on its own
         server.run()
+
+
+def _say(text: str) -> None:
+    try:
+        click.echo(text)
+    except OSError:  # a full disk, or no one who listens; the service matters more
+        # What could not be written would be tried again, in vain, as each process ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 @contextmanager

@@ -146,6 +146,7 @@ def activate(name: str, replace: bool, pid: int | None) -> None:
 
 @weights.command("verify")
 @click.argument("files", metavar="[FILE]...", type=click.Path(path_type=Path), nargs=-1)
+@failing_cleanly
 def verify(files: tuple[Path, ...]) -> None:
     """Check each weights FILE, or all installed ones: hash, layers, shapes, finite numbers.
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from mnistweb.inference.classifier import DigitClassifier
 from mnistweb.inference.errors import NoModelError, UnknownModelError
 from mnistweb.resources import instance_folder, shipped_weights_folder
-from mnistweb.weights import WeightsError, read_model
+from mnistweb.weights import SavedModel, WeightsError, read_model
 from mnistweb.weights.document import DIGITS
-from mnistweb.weights.installed import active_model
+from mnistweb.weights.installed import active_model, model_files
 
 PREFERRED = "convnet"
 _SHOWN_NAME = 64  # characters; no model has a longer name
@@ -32,21 +32,28 @@ class ModelRegistry:
 
     @classmethod
     def load_folders(
-        cls, folders: Sequence[str | Path], *, default: str = "", instance: Path | None = None
+        cls,
+        folders: Sequence[str | Path],
+        *,
+        default: str = "",
+        instance: Path | None = None,
+        may_be_absent: bool = False,
     ) -> ModelRegistry:
         """Read every ``*.pkl`` of the folders; a later folder's model replaces an earlier one of its name.
 
         default: as above; when it is empty, the model that was activated in the folder `instance`, if any.
 
-        A folder that does not exist counts as empty. Raises WeightsError, naming the file and the reason, for
-        a file that is broken or for two files of one folder that hold models of one name, UnknownModelError
-        when the default is not among the models.
+        may_be_absent: a folder that is not there counts as empty; for folders that nobody asked for by name.
+
+        Raises WeightsError, naming folder or file and the reason, for a folder that cannot be listed, a file
+        that is broken or cannot be read, and two files of one folder that hold models of one name;
+        UnknownModelError when the default is not among the models.
         """
         found: dict[str, DigitClassifier] = {}
         for folder in dict.fromkeys(Path(folder).resolve() for folder in folders):
             of_this_folder: dict[str, Path] = {}
-            for path in sorted(folder.glob("*.pkl")):
-                saved = read_model(path)
+            for path in model_files(folder, may_be_absent=may_be_absent):
+                saved = _read(path)
                 if saved.name in of_this_folder:
                     raise WeightsError(
                         f"holds a model named {saved.name!r}, and so does {of_this_folder[saved.name].name} "
@@ -67,7 +74,8 @@ class ModelRegistry:
     @classmethod
     def load_installed(cls) -> ModelRegistry:
         """The shipped models and those of the instance folder. Raises WeightsError for a broken file."""
-        return cls.load_folders([shipped_weights_folder(), instance_folder()], instance=instance_folder())
+        own = instance_folder()
+        return cls.load_folders([shipped_weights_folder(), own], instance=own, may_be_absent=True)
 
     @property
     def names(self) -> list[str]:
@@ -111,3 +119,10 @@ class ModelRegistry:
             return float(recorded) if isinstance(recorded, int | float) else -1.0
 
         return max(sorted(candidates), key=accuracy, default="")
+
+
+def _read(path: Path) -> SavedModel:
+    try:
+        return read_model(path)
+    except OSError as error:  # such as a link to nothing
+        raise WeightsError(f"cannot be read: {error.strerror or error}", source=str(path)) from error

@@ -59,6 +59,9 @@ BLUEPRINTS = (
     runs.blueprint,
 )
 
+# What these say does not depend on the host, and tells no page of another site anything.
+_FOR_PROBES = frozenset({"/health", "/health-check", "/metrics", "/v2/health/live", "/v2/health/ready"})
+
 
 class _NoSessions(SessionInterface):
     """There are none here; whoever writes to one all the same gets Flask's error."""
@@ -99,11 +102,13 @@ class Application(Flask):
         """What finds the view: by the path alone, for there are no subdomains here and no websockets.
 
         Raises SecurityError for a host that is not in TRUSTED_HOSTS, BadHost for what cannot be one.
+
+        Probes ask by address, of which each replica has another: they are answered whatever host they name.
         """
         if request is None:
             return None
         environ, scheme = request.environ, request.scheme
-        trusted = self.config["TRUSTED_HOSTS"]
+        trusted = None if environ.get("PATH_INFO") in _FOR_PROBES else self.config["TRUSTED_HOSTS"]
         host, server_name = _judged_host(
             scheme, environ.get("HTTP_HOST"), request.server, trusted and tuple(trusted)
         )

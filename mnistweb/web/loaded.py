@@ -21,10 +21,7 @@ _KEY = "mnistweb.models"
 
 def load_models(app: Flask) -> None:
     """Load the weights. Raises WeightsError for a broken file, UnknownModelError for DEFAULT_MODEL."""
-    instance = Path(app.instance_path)
-    app.extensions[_KEY] = ModelRegistry.load_folders(
-        weights_folders(app.config, instance), default=app.config["DEFAULT_MODEL"], instance=instance
-    )
+    app.extensions[_KEY] = _read_models(app)
 
 
 def weights_folders(settings: Mapping[str, Any], instance: Path) -> list[str | Path]:
@@ -34,13 +31,31 @@ def weights_folders(settings: Mapping[str, Any], instance: Path) -> list[str | P
 
 def reload_models(app: Flask) -> str:
     """Load the weights again; returns "", or what is wrong with them: then the earlier ones stay in use."""
+    words = "the weights were not reloaded, the earlier ones stay in use: %s"
     try:
-        load_models(app)
+        models = _read_models(app)
+        if not len(models) and len(app.extensions[_KEY]):
+            folders = ", ".join(map(str, weights_folders(app.config, Path(app.instance_path))))
+            raise WeightsError(f"there is no weights file (*.pkl) any more in {folders}")
     except (WeightsError, InferenceError, OSError) as error:
-        log.error("the weights were not reloaded, the earlier ones stay in use: %s", error)
+        log.error(words, error)
         return str(error)
-    log.info("the weights were reloaded: %s", ", ".join(app.extensions[_KEY].names))
+    except Exception as error:  # whatever it is, it must not end the main process, and the service with it
+        log.exception(words, type(error).__name__)
+        return f"{type(error).__name__}: {error}"
+    app.extensions[_KEY] = models
+    log.info("the weights were reloaded: %s", ", ".join(models.names) or "there are none")
     return ""
+
+
+def _read_models(app: Flask) -> ModelRegistry:
+    instance = Path(app.instance_path)
+    return ModelRegistry.load_folders(
+        weights_folders(app.config, instance),
+        default=app.config["DEFAULT_MODEL"],
+        instance=instance,
+        may_be_absent=not app.config["WEIGHTS_FOLDERS"],
+    )
 
 
 def loaded_models() -> ModelRegistry:

@@ -4,12 +4,17 @@ prometheus_client keeps the counts of each process in files of its own, named af
 named after the worker's place instead: the first worker, the second, ... A worker that replaces another goes
 on in its files, so nothing is lost when workers are replaced, and the files stay as few as the workers.
 
+The folder is locked while any process of its server lives. A server that was killed leaves its folder behind;
+the next one that starts finds it without a lock and removes it.
+
 The files are mapped into memory. On a disk that is full, writing to a mapped file kills the process, so their
 space is taken before it is needed. Where none can be had, each process counts for itself.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import logging
 import os
 import shutil
@@ -27,14 +32,18 @@ FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks fo
 # Room for a thousand combinations of labels in each; a file that outgrows it grows by itself.
 _FILE_BYTES = {"counter": 256 * 1024, "histogram": 1024 * 1024}
 
+_PREFIX = "mnistweb-counts-"
+
 _folder: Path | None = None
+_lock = -1  # the open folder; the workers inherit it, and with it their share in the lock
 _place = 0
 
 
 def start_sharing(arbiter: Any) -> None:
     """Make the folder. gunicorn calls this as it starts, before it forks any worker."""
-    global _folder
-    found = _new_folder(2 * arbiter.cfg.workers)  # while workers are replaced, there are twice as many
+    global _folder, _lock
+    remove_forsaken()  # first, for they take the room
+    found, _lock = _new_folder(2 * arbiter.cfg.workers)  # while workers are replaced, there are twice as many
     if found is None:
         log.warning("no folder for shared counts can be written: /metrics counts each worker for itself")
         return
@@ -54,6 +63,20 @@ def stop_sharing(arbiter: Any) -> None:
     """Remove the folder. gunicorn calls this as it ends."""
     if _folder is not None:
         shutil.rmtree(_folder, ignore_errors=True)
+        os.close(_lock)
+
+
+def remove_forsaken() -> int:
+    """Remove the folders that killed servers left, not those of living ones; returns how many there were."""
+    removed = 0
+    for parent in _parents():
+        for folder in Path(parent).glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError):  # it is locked; or another user's, or gone at this moment
+                lock = _locked(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+                removed += not folder.exists()
+    return removed
 
 
 def all_workers() -> CollectorRegistry | None:
@@ -65,12 +88,24 @@ def all_workers() -> CollectorRegistry | None:
     return registry
 
 
-def _new_folder(places: int) -> Path | None:
-    """A folder with files for so many workers: in memory if there is room, else where temporary files go."""
-    for parent in ("/dev/shm", None):
+def _parents() -> list[str]:
+    """Where the folder may lie: in memory if there is room, else where temporary files go."""
+    with contextlib.suppress(OSError):  # nowhere can a temporary file be written
+        return ["/dev/shm", tempfile.gettempdir()]
+    return ["/dev/shm"]
+
+
+def _new_folder(places: int) -> tuple[Path | None, int]:
+    """A folder with files for so many workers, and what holds its lock. Neither where there is no room."""
+    for parent in [each for each in _parents() for _ in range(2)]:
         try:
-            folder = Path(tempfile.mkdtemp(prefix="mnistweb-counts-", dir=parent))
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         except OSError:
+            continue
+        try:
+            lock = _locked(folder)
+        except OSError:  # another server that starts has just taken it for a forsaken one: once more
+            shutil.rmtree(folder, ignore_errors=True)
             continue
         try:
             for place in range(1, places + 1):
@@ -79,6 +114,18 @@ def _new_folder(places: int) -> Path | None:
                         os.posix_fallocate(file.fileno(), 0, size)
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
             continue
-        return folder
-    return None
+        return folder, lock
+    return None, -1
+
+
+def _locked(folder: Path) -> int:
+    """The folder, opened and locked until that is closed. Raises OSError."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock

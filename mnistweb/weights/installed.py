@@ -12,9 +12,29 @@ from mnistweb.weights.saved_model import read_model, write_model
 
 
 def installed_files() -> list[Path]:
-    """All model files, the instance folder's last: a model there replaces a shipped one of its name."""
+    """All model files, the instance folder's last: a model there replaces a shipped one of its name.
+
+    Raises WeightsError for a folder that is there and cannot be listed.
+    """
     folders = dict.fromkeys(folder.resolve() for folder in (shipped_weights_folder(), instance_folder()))
-    return [path for folder in folders for path in sorted(folder.glob("*.pkl"))]
+    return [path for folder in folders for path in model_files(folder, may_be_absent=True)]
+
+
+def model_files(folder: Path, *, may_be_absent: bool = False) -> list[Path]:
+    """The ``*.pkl`` of a folder, by name. Raises WeightsError when it cannot be listed.
+
+    A folder that is not there has none when it `may_be_absent`. Path.glob would find none in either case.
+    """
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        no_entry = isinstance(error, FileNotFoundError | NotADirectoryError)  # else no one can tell
+        if may_be_absent and no_entry and not folder.exists():
+            return []
+        raise WeightsError(
+            f"this folder of weights cannot be listed: {error.strerror or error}", source=str(folder)
+        ) from error
+    return [folder / name for name in sorted(names) if name.endswith(".pkl")]
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> SavedModel:
@@ -36,11 +56,23 @@ def active_model_file(folder: Path) -> Path:
 
 
 def active_model(folder: Path) -> str:
-    """The name of the folder's default model; empty when none was chosen. Raises OSError."""
+    """The name of the folder's default model; empty when none was chosen.
+
+    Raises WeightsError when the file that says so cannot be read, or holds no text.
+    """
+    path = active_model_file(folder)
+    hint = "write the model's name with `mnistweb weights activate`, or remove the file"
     try:
-        return active_model_file(folder).read_text().strip()
+        return path.read_text(encoding="utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):
         return ""
+    except OSError as error:
+        raise WeightsError(f"cannot be read: {error.strerror or error}; {hint}", source=str(path)) from error
+    except UnicodeDecodeError as error:
+        shown = repr(error.object[:40])[1:]
+        raise WeightsError(
+            f"holds {shown}, which is no UTF-8; wanted is the default model's name: {hint}", source=str(path)
+        ) from error
 
 
 def install_model(saved: SavedModel, *, replace: bool = False) -> SavedModel:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from mnistweb.config import load_settings
 from mnistweb.web.server import server_settings
 from mnistweb.weights import write_model
 from tests.inference.conftest import saved
-from tests.web.live import LiveServer
+from tests.web.live import LiveServer, free_port, until
 
 
 @pytest.fixture
@@ -79,6 +82,66 @@ def test_broken_weights_are_named_with_the_reason(weights: Path) -> None:
     message = refusal("--port", "0")
     assert "broken.pkl" in message
     assert "zip archive" in message
+
+
+def test_a_weights_folder_that_is_not_there_is_named(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNISTWEB_WEIGHTS_FOLDERS", f'["{weights}", "{weights}-mistyped"]')
+    assert "weights-mistyped: this folder of weights cannot be listed: No such file" in refusal("--port", "0")
+
+
+def test_weights_and_a_choice_that_cannot_be_read_are_named(weights: Path, tmp_path: Path) -> None:
+    (weights / "gone.pkl").symlink_to(weights / "nowhere")
+    assert "gone.pkl: cannot be read: No such file" in refusal("--port", "0")
+    (weights / "gone.pkl").unlink()
+    (tmp_path / "instance").mkdir()
+    (tmp_path / "instance" / "active-model").write_bytes(b"tiny\xff")
+    message = refusal("--port", "0")
+    assert "active-model: holds" in message
+    assert message.count("\n") == 1
+
+
+def test_an_error_of_the_system_is_one_line(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/some/where")
+
+    monkeypatch.setattr("mnistweb.web.load_models", refuse)
+    assert refusal("--port", "0") == "Error: [Errno 13] Permission denied: '/some/where'\n"
+
+
+def test_a_port_beyond_the_last_is_named(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNISTWEB_PORT", "70000")
+    assert "PORT is 70000; wanted is a whole number of at least 0 and at most 65535" in refusal()
+    monkeypatch.setenv("MNISTWEB_PORT", "tcp://10.0.0.1:80")  # what Kubernetes says of a service `mnistweb`
+    assert "PORT is 'tcp://10.0.0.1:80'; wanted is a whole number" in refusal()
+
+
+def test_a_full_disk_for_its_words_does_not_keep_it_from_serving(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, log = free_port(), tmp_path / "log"
+    # Unbuffered, Python forgets what it could not write; else it tries again at the end of each process.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    with log.open("wb") as errors, Path("/dev/full").open("wb") as full:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mnistweb", "serve", "--port", str(port), "--workers", "1"],
+            stdout=full,
+            stderr=errors,
+        )
+    try:
+        assert until(lambda: process.poll() is not None or answers(port))
+        assert process.poll() is None, log.read_text()
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
+    assert "No space left" not in log.read_text()
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
 
 
 def test_a_setting_that_makes_no_sense_is_named(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

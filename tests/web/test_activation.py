@@ -5,9 +5,12 @@ Guards: mnistweb/web/activation.py (tried first, put back), mnistweb/web/running
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mnistweb.cli import main
-from mnistweb.web.running import running_servers
+from mnistweb.web.running import Announcement, running_servers
 from mnistweb.weights import write_model
 from tests.inference.conftest import saved
 from tests.web.live import LiveServer
@@ -96,6 +99,70 @@ def test_a_killed_server_is_not_taken_for_one_that_lives(server: LiveServer, ins
     server.process.wait()
     assert until(lambda: running_servers(instance) == [])
     assert os.listdir(instance) == []
+
+
+NAMESAKE = """
+import fcntl, json, os, sys
+file = os.fdopen(os.open(sys.argv[1], os.O_RDWR | os.O_CREAT), "r+")
+fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+json.dump({"pid": int(sys.argv[2]), "loads": 1, "namespace": "pid:[1]"}, file)
+file.flush()
+print("locked", flush=True)
+input()
+"""
+
+
+@contextlib.contextmanager
+def server_of_another_container(instance: Path, pid: int) -> Iterator[Path]:
+    """Another server's word in the folder, locked by a process that lives; to it, its number is `pid`."""
+    path = instance / f"server-{pid}.json"
+    command = [sys.executable, "-c", NAMESAKE, str(path), str(pid)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        yield path
+        process.communicate("\n")
+
+
+def test_a_server_of_another_container_is_named_and_no_process_of_its_number_is_sent_a_signal(
+    instance: Path, settings: dict[str, object], tmp_path: Path
+) -> None:
+    write_model(tmp_path / "new.pkl", saved("new"))
+    with subprocess.Popen(["sleep", "600"]) as unrelated:
+        try:
+            with server_of_another_container(instance, unrelated.pid) as path:
+                done = activate(tmp_path / "new.pkl")
+                assert done.exit_code == 1
+                assert f"the server {unrelated.pid}" in done.output
+                assert "another container" in done.output
+                assert unrelated.poll() is None
+                assert os.listdir(instance) == [path.name]  # all is as it was
+        finally:
+            unrelated.kill()
+
+
+def test_a_server_leaves_the_file_of_its_namesake_in_another_container_alone(
+    instance: Path,
+) -> None:
+    with server_of_another_container(instance, os.getpid()) as others:
+        before = others.read_text()
+        announcement = Announcement(instance)
+        announcement.loaded(default="tiny", sha256="abc")
+        assert others.read_text() == before
+        (ours,) = set(instance.iterdir()) - {others}
+        told = json.loads(ours.read_text())
+        assert (told["pid"], told["namespace"]) == (os.getpid(), os.readlink("/proc/self/ns/pid"))
+        announcement.withdraw()
+        assert list(instance.iterdir()) == [others]
+
+
+def test_a_server_that_ends_removes_no_file_but_its_own(instance: Path) -> None:
+    announcement = Announcement(instance)
+    (ours,) = instance.iterdir()
+    ours.unlink()
+    ours.write_text("another's")
+    announcement.withdraw()
+    assert ours.read_text() == "another's"
 
 
 def test_without_a_server_the_model_is_the_default_of_the_next_one(

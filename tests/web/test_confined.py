@@ -32,14 +32,14 @@ def server(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET /health HTTP/1.1\r\nHost: evil.example\r\n",
+        b"GET /models HTTP/1.1\r\nHost: evil.example\r\n",
         b"GET /paint-screen HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\n",
         b"GET /nothing HTTP/1.1\r\nHost: evil.example\r\n",
-        b"GET http://evil.example/health HTTP/1.1\r\nHost: evil.example\r\n",
-        b"GET /health HTTP/1.1\r\nHost: mnistweb.example.evil.example\r\n",
-        b"GET /health HTTP/1.1\r\nHost: mnistweb.example@evil.example\r\n",
-        b"GET /health HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: mnistweb.example\r\n",
-        b"GET /health HTTP/1.1\r\nHost: \r\n",
+        b"GET http://evil.example/models HTTP/1.1\r\nHost: evil.example\r\n",
+        b"GET /models HTTP/1.1\r\nHost: mnistweb.example.evil.example\r\n",
+        b"GET /models HTTP/1.1\r\nHost: mnistweb.example@evil.example\r\n",
+        b"GET /models HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: mnistweb.example\r\n",
+        b"GET /models HTTP/1.1\r\nHost: \r\n",
     ],
 )
 def test_another_host_is_400(server: LiveServer, head: bytes) -> None:
@@ -51,7 +51,15 @@ def test_another_host_is_400(server: LiveServer, head: bytes) -> None:
 
 @pytest.mark.parametrize("host", ["mnistweb.example", "mnistweb.example:8000", "a.sub.example", "127.0.0.1"])
 def test_its_own_names_are_served(server: LiveServer, host: str) -> None:
-    assert server.request("GET", "/health", headers={"Host": host}).status == 200
+    assert server.request("GET", "/models", headers={"Host": host}).status == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "10.0.0.7:8000", "[fd00::7]:8000", ""])
+def test_probes_are_answered_whatever_host_they_name(server: LiveServer, host: str) -> None:
+    for path in ("/health", "/health-check", "/metrics", "/v2/health/live", "/v2/health/ready"):
+        assert server.request("GET", path, headers={"Host": host}).status == 200
+    assert server.request("GET", "/health/", headers={"Host": host}).status == 400
+    assert server.request("GET", "/health/../models", headers={"Host": host}).status == 400
 
 
 def test_where_nothing_can_be_written_pictures_are_read_all_the_same(

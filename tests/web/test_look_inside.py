@@ -23,6 +23,7 @@ from tests.web.conftest import as_base64, make_app, post_json, problem
 @pytest.fixture
 def empty_client(tmp_path: Path, instance: Path) -> FlaskClient:
     """An application without any model."""
+    (tmp_path / "no-weights-here").mkdir()
     return make_app(tmp_path / "no-weights-here").test_client()
 
 

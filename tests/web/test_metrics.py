@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from mnistweb.web import shared_counts
 from mnistweb.web.metrics import Metrics
 from tests.web.conftest import make_app, post_json
-from tests.web.live import LiveServer
+from tests.web.live import LiveServer, until
 
 
 def total(text: str, name: str, **labels: str) -> float:
@@ -120,6 +120,25 @@ def folder_of(server: LiveServer) -> Path:
     """The folder whose files the workers have mapped."""
     maps = "".join(Path(f"/proc/{each}/maps").read_text() for each in server.workers())
     return next(Path(line.split()[-1]).parent for line in maps.splitlines() if "/mnistweb-counts-" in line)
+
+
+def test_a_start_removes_the_counts_of_a_killed_server_and_not_those_of_a_living_one(
+    tmp_path: Path, weights: Path
+) -> None:
+    with (
+        LiveServer(weights, tmp_path / "killed") as killed,
+        LiveServer(weights, tmp_path / "living") as living,
+    ):
+        forsaken, kept = folder_of(killed), folder_of(living)
+        workers = killed.workers()
+        killed.signal(signal.SIGKILL)
+        killed.process.wait()
+        assert until(lambda: not any(Path(f"/proc/{each}").exists() for each in workers))
+        with LiveServer(weights, tmp_path / "next"):
+            assert not forsaken.exists()
+            assert kept.exists()
+            text = living.request("GET", "/metrics").body.decode()
+            assert total(text, "mnistweb_metrics_shared") == 1
 
 
 def test_without_a_folder_predictions_go_on_and_each_worker_counts_for_itself(
