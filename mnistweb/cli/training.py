@@ -46,6 +46,7 @@ _FLAGS: tuple[tuple[str, str, Any, str], ...] = (
     ("--weight-decay", "optimizer.weight_decay", float, "Pull of the weights towards zero."),
     ("--schedule", "schedule.name", click.Choice(SCHEDULES), "The learning rate over time."),
     ("--learning-rate", "schedule.learning_rate", float, "The highest learning rate."),
+    ("--start-from", "training.start_from", str, "Begin with the weights of this model, by name or file."),
     ("--epochs", "training.epochs", int, "Times through the dataset."),
     ("--batch-size", "training.batch_size", int, "Images a step."),
     ("--label-smoothing", "training.label_smoothing", float, "Share of each target spread over all classes."),

@@ -27,6 +27,7 @@ from mnistweb.recipes.negatives import material
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.recipe import DataSettings
 from mnistweb.recipes.renderings import rendered
+from mnistweb.recipes.straight_ones import draw_straight_ones
 from mnistweb.resources import instance_folder
 
 _VALIDATION_PHOTOS, _VALIDATION_NEGATIVES = 1000, 2000
@@ -63,6 +64,12 @@ class DrawnPictures:
         count = len(self.learned) * self.settings.renderings
         images, labels = self._draw("pen strokes", draw_varied, count, [self.learned], key=self._of_strokes)
         return Source("pen strokes", images, labels)
+
+    def straight_ones(self) -> Source:
+        """Ones that are nothing but a straight line, to learn from."""
+        count = self.settings.straight_ones
+        images, labels = self._draw("straight ones", draw_straight_ones, count, [TRAINING_SEED], key="")
+        return Source("straight ones", images, labels)
 
     def drawings_to_choose_by(self) -> Dataset:
         """The digits of the writers kept aside, as they drew them."""

@@ -21,8 +21,14 @@ class MixSettings:
 
     dataset: float = setting(1.0, "images of the dataset itself", above=0)
     strokes: float = setting(0.0, "pen strokes, rendered as the canvas shows them", at_least=0)
+    straight_ones: float = setting(0.0, "ones that are nothing but a straight line", at_least=0)
     photos: float = setting(0.0, "stand-ins for photographs of digits on paper", at_least=0)
     negatives: float = setting(0.0, "pictures of no digit, with the uniform target", at_least=0)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether anything is mixed in that no file holds."""
+        return bool(self.strokes or self.straight_ones or self.photos or self.negatives)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class DataSettings:
         at_most=30,
     )
     renderings: int = setting(8, "pictures rendered of each pen-stroke digit", at_least=1, at_most=100)
+    straight_ones: int = setting(2000, "straight ones rendered in all", at_least=1)
     photos: int = setting(8000, "photograph stand-ins rendered in all", at_least=1)
     negatives: int = setting(12000, "pictures of no digit rendered in all", at_least=1)
     mix: MixSettings = field(
@@ -124,6 +131,7 @@ class ScheduleSettings:
 class TrainingSettings:
     """How long, in what portions, and from which seed."""
 
+    start_from: str = setting("", "a model, by name or file, to begin with its weights; else random ones")
     epochs: int = setting(30, "times through the dataset", at_least=1, at_most=10_000)
     batch_size: int = setting(128, "images a step", at_least=1, at_most=10_000)
     seed: int = setting(1, "of everything random", at_least=0)

@@ -24,6 +24,7 @@ import mnistweb.recipes.drawings
 import mnistweb.recipes.drawn_sources
 import mnistweb.recipes.negatives
 import mnistweb.recipes.stand_ins
+import mnistweb.recipes.straight_ones
 from mnistweb.files import remove_leftovers, write_atomically
 from mnistweb.recipes.progress import Progress
 
@@ -116,6 +117,7 @@ def _fingerprint(key: str, count: int, code: Sequence[ModuleType] = ()) -> str:
         mnistweb.recipes.drawings,
         mnistweb.recipes.drawn_sources,
         mnistweb.recipes.stand_ins,
+        mnistweb.recipes.straight_ones,
         mnistweb.data.strokes,
         *code,
     )

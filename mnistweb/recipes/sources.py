@@ -77,7 +77,7 @@ def load_training_data(
     if data.label_names != DIGIT_NAMES:
         data.facts |= frame_facts(training.images)
     mix = settings.mix
-    if mix.strokes or mix.photos or mix.negatives:
+    if mix.is_drawn:
         if data.label_names != DIGIT_NAMES:
             raise RecipeError(f"data.mix: pen strokes show digits, {train.name} shows other things")
         drawn = DrawnPictures(settings, training, validation, data_dir=data_dir, progress=progress)
@@ -88,8 +88,7 @@ def load_training_data(
 def datasets_needed(settings: DataSettings) -> list[str]:
     """The names of the public data sets that a recipe needs, as `mnistweb.data.download.fetch` takes them."""
     needed = [settings.dataset] if settings.dataset in KNOWN_DATASETS else []
-    mix = settings.mix
-    return needed + ([STROKES.name] if mix.strokes or mix.photos or mix.negatives else [])
+    return needed + ([STROKES.name] if settings.mix.is_drawn else [])
 
 
 def load_test(dataset: str = "mnist", *, data_dir: Path | None = None) -> Dataset:
@@ -128,6 +127,9 @@ def _add_drawn(data: TrainingData, mix: MixSettings, drawn: DrawnPictures, progr
             f"pen strokes: {len(data.sources[-1]):,} drawings of {len(drawn.learned):,} digits to learn "
             f"from, {len(drawn.held_out):,} digits of other writers to choose by"
         )
+    if mix.straight_ones:
+        data.add(drawn.straight_ones(), mix.straight_ones)
+        progress.note(f"straight ones: {len(data.sources[-1]):,} to learn from")
     if mix.photos:
         data.add(drawn.photos(), mix.photos)
         data.validation[PHOTOS] = drawn.photos_to_choose_by()

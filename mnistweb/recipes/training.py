@@ -22,7 +22,7 @@ from mnistweb.nn.training import TrainingState, evaluate, fit
 from mnistweb.recipes.architecture import build_model, check_architecture
 from mnistweb.recipes.calibration import calibrated_probabilities, fit_temperature, fit_verdict
 from mnistweb.recipes.drawn_sources import as_inputs
-from mnistweb.recipes.errors import RunError
+from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.files import recipe_table
 from mnistweb.recipes.mixing import MixedBatches
 from mnistweb.recipes.optimization import build_optimizer, build_schedule
@@ -41,7 +41,9 @@ from mnistweb.recipes.runs import (
 )
 from mnistweb.recipes.sources import OWN, PHOTOS, TrainingData, load_training_data
 from mnistweb.weights import SavedModel, WeightsError, read_pickle, write_model, write_pickle
+from mnistweb.weights.installed import find_model
 
+_OF_THE_START = ("start_from", "start_from_sha256", "epochs_before", "seconds_before")
 _INITIAL_WEIGHTS = 1  # tells the random numbers of the weights from those of the batches
 
 
@@ -59,8 +61,9 @@ def train_recipe(
     if it has settings alone, and gives bit for bit what it would have given without the interruption. The
     test set is measured once, at the end.
 
-    Raises RunError when the folder already holds a run, or has none to resume; DataError and RecipeError
-    before anything is written; DivergedError when the numbers run away; the last checkpoint is kept.
+    Raises RunError when the folder already holds a run, or has none to resume; DataError, RecipeError, and
+    WeightsError for what it shall start from, before anything is written; DivergedError when the numbers run
+    away; the last checkpoint is kept.
     """
     progress = progress or Progress()
     with ExitStack() as held:
@@ -74,6 +77,7 @@ def train_recipe(
         training = recipe.training
         rng = np.random.default_rng([training.seed, _INITIAL_WEIGHTS])
         model = build_model(recipe.architecture, len(data.label_names), rng)
+        data.facts |= _begun_with(run_folder) if start else _begin_with(model, training.start_from)
         batches = MixedBatches(
             data.sources,
             data.shares,
@@ -103,6 +107,31 @@ def train_recipe(
         told = {key: value for key, value in saved.training.items() if key != "recipe"}
         write_facts(run_folder, facts | told | {"parameters": model.num_parameters})
         return saved
+
+
+def _begin_with(model: Sequential, name_or_path: str) -> dict[str, Any]:
+    """Give `model` the weights of another one, if it is named; what is to be known of that one."""
+    if not name_or_path:
+        return {}
+    earlier = find_model(name_or_path)
+    try:
+        model.load_state(earlier.model.state())
+    except NetworkError as problem:
+        raise RecipeError(
+            f"training.start_from: {earlier.name} is {earlier.model.architecture}, and this is to be "
+            f"{model.architecture}: {problem}"
+        ) from problem
+    before = {f"{key}_before": earlier.training.get(key, 0) for key in ("epochs", "seconds")}
+    return {"start_from": earlier.name, "start_from_sha256": earlier.sha256, **before}
+
+
+def _begun_with(run_folder: Path) -> dict[str, Any]:
+    """What a run knows of the model that it began with, which may be another by now."""
+    try:
+        facts = read_facts(run_folder)
+    except RunError:  # broken, and about to be replaced
+        return {}
+    return {key: facts[key] for key in _OF_THE_START if key in facts}
 
 
 def _fit(
@@ -172,7 +201,8 @@ def _finished(
     recipe: Recipe, model: Sequential, data: TrainingData, history: list[dict[str, float]]
 ) -> SavedModel:
     """Calibrate on the validation pictures, measure on the test set, and put down how it all came about."""
-    facts: dict[str, Any] = {**data.facts, "seed": recipe.training.seed, "epochs": len(history)}
+    facts: dict[str, Any] = {**data.facts, "seed": recipe.training.seed}
+    facts["epochs"] = facts.pop("epochs_before", 0) + len(history)
     for name, part in data.validation.items():
         key = "validation_accuracy" if name == OWN else f"{name}_validation_accuracy"
         facts[key] = round(evaluate(model, part.images, part.labels)[1], 6)
@@ -187,7 +217,7 @@ def _finished(
         facts["negatives_doubted"] = round(float((doubts < verdict["digit_at_least"]).mean()), 6)
     facts["test_accuracy"] = round(evaluate(model, data.test.images, data.test.labels)[1], 6)
     facts["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
-    facts["seconds"] = round(sum(row["seconds"] for row in history))
+    facts["seconds"] = facts.pop("seconds_before", 0) + round(sum(row["seconds"] for row in history))
     facts["program_version"] = mnistweb.__version__
     facts["recipe"] = recipe_table(recipe)
     return SavedModel(

@@ -156,8 +156,7 @@ def make_recipe(filled: Filled, bases: Bases) -> Recipe | None:
 
 def mixes(recipe: Recipe) -> bool:
     """Whether the recipe learns from more than the dataset."""
-    mix = recipe.data.mix
-    return bool(mix.strokes or mix.photos or mix.negatives)
+    return recipe.data.mix.is_drawn
 
 
 def datasets_here() -> dict[str, tuple[str, str | Path]]:

@@ -30,6 +30,7 @@ from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.recipe import DataSettings, MixSettings
 from mnistweb.recipes.renderings import rendered
 from mnistweb.recipes.stand_ins import coarse_scan
+from mnistweb.recipes.straight_ones import draw_straight_ones
 from tests.recipes.tiny import stroke_digits
 
 
@@ -173,6 +174,16 @@ def one_process(monkeypatch):
     monkeypatch.setattr(renderings, "_in_processes", draw_here)
 
 
+def test_straight_ones_are_upright_lines_of_every_length_and_width():
+    images, labels = draw_straight_ones(np.arange(60), 7)
+    assert images.shape == (60, 28, 28)
+    assert (labels == 1).all()
+    assert len({picture.tobytes() for picture in images}) > 55
+    for picture in images:
+        rows, columns = (np.flatnonzero(picture.max(axis=axis) > 40) for axis in (1, 0))
+        assert np.ptp(rows) > 1.5 * np.ptp(columns)
+
+
 def test_a_broken_file_of_kept_pictures_is_drawn_again(tmp_path, one_process):
     rendered("test shades", shade, 3, [7], key="k", folder=tmp_path, progress=Progress())
     (path,) = tmp_path.iterdir()
@@ -196,11 +207,16 @@ def test_a_recipe_with_everything_mixed_in_gets_all_its_sources(real_data_dir, m
     monkeypatch.setattr(drawn_pictures, "_VALIDATION_NEGATIVES", 4)
     monkeypatch.setattr(drawn_pictures, "rendered", drawn_here)
     settings = DataSettings(
-        validation_writers=(3,), renderings=2, photos=5, negatives=6, mix=MixSettings(0.4, 0.3, 0.2, 0.1)
+        validation_writers=(3,),
+        renderings=2,
+        straight_ones=7,
+        photos=5,
+        negatives=6,
+        mix=MixSettings(0.4, 0.2, 0.1, 0.2, 0.1),
     )
     data = sources.load_training_data(settings, data_dir=real_data_dir)
     learned = [digit for digit in few if digit.writer != 3]
-    assert [len(source) for source in data.sources] == [55_000, 2 * len(learned), 5, 6]
+    assert [len(source) for source in data.sources] == [55_000, 2 * len(learned), 7, 5, 6]
     assert {name: len(part) for name, part in data.validation.items()} == {
         sources.OWN: 5000,
         sources.DRAWINGS: len(few) - len(learned),

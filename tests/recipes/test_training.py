@@ -26,7 +26,7 @@ from mnistweb.recipes.runs import (
     read_settings,
 )
 from mnistweb.recipes.training import train_recipe
-from mnistweb.weights import read_model
+from mnistweb.weights import WeightsError, read_model
 from tests.recipes.tiny import write_tiny_dataset
 
 
@@ -99,6 +99,35 @@ def test_a_training_leaves_a_readable_run_and_a_model_that_has_learned(recipe, t
     assert facts["recipe"]["architecture"]["hidden"] == [16]
     assert len(facts["data_sha256"]) == 64
     assert {"seed", "epochs", "validation_accuracy", "date", "seconds", "program_version"} <= set(facts)
+
+
+def test_a_training_can_begin_with_the_weights_of_another(recipe, dataset, tmp_path):
+    first = train_recipe(recipe, run_folder=tmp_path / "first")
+    start = str(tmp_path / "first" / MODEL)
+    gentle = {"schedule.learning_rate": 1e-6, "training.epochs": 2, "training.ema_decay": 0.0}
+    more = small_recipe(dataset, **{"training.start_from": start, **gentle})
+    with pytest.raises(Killed):
+        train_recipe(more, run_folder=tmp_path / "second", progress=KillAfter(1))
+    (tmp_path / "first" / MODEL).unlink()  # what was begun knows all it needs
+    second = train_recipe(more, run_folder=tmp_path / "second", resume=True)
+    np.testing.assert_allclose(second.model.flat_params, first.model.flat_params, atol=1e-3)
+    assert second.training["start_from"] == first.name
+    assert len(second.training["start_from_sha256"]) == 64
+    assert second.training["start_from_sha256"] == read_facts(tmp_path / "second")["start_from_sha256"]
+
+
+def test_weights_of_another_architecture_are_refused_before_anything_is_written(recipe, dataset, tmp_path):
+    train_recipe(recipe, run_folder=tmp_path / "first")
+    start = str(tmp_path / "first" / MODEL)
+    other = small_recipe(dataset, **{"training.start_from": start, "architecture.hidden": [17]})
+    words = r"start_from: mlp-64 is 784 -> 16 -> 10, and this is to be 784 -> 17 -> 10: 1.weight must have"
+    with pytest.raises(RecipeError, match=words):
+        train_recipe(other, run_folder=tmp_path / "second")
+    with pytest.raises(WeightsError, match="there is no model 'nobody' and no such file"):
+        train_recipe(
+            small_recipe(dataset, **{"training.start_from": "nobody"}), run_folder=tmp_path / "second"
+        )
+    assert not (tmp_path / "second").exists()
 
 
 def test_hash_of_the_data_seed_and_accuracies_are_in_a_plain_file(recipe, tmp_path):
