@@ -303,15 +303,16 @@ def test_an_application_that_fails_is_answered_with_500_and_the_worker_goes_on(t
     assert log.count("as no application should") == 3
 
 
-def test_answers_that_take_long_do_not_wait_for_one_another(tmp_path: Path) -> None:
-    """They leave together at the end of a round, but none is kept for longer than a few milliseconds."""
+@contextlib.contextmanager
+def asked_at_once(folder: Path, count: int, **settings: str) -> Iterator[list[socket.socket]]:
+    """So many connections to a server that takes 0.1 s an answer; a request came on each at one moment."""
     slow = "time.sleep(0.1); start_response('200 OK', [('Content-Length', '0')]); return []"
-    with served(slow, tmp_path) as (server, port), contextlib.ExitStack() as open_now:
+    with served(slow, folder, **settings) as (server, port), contextlib.ExitStack() as open_now:
         connections = [
-            open_now.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
-            for _ in range(6)
+            open_now.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            for _ in range(count)
         ]
-        for connection in connections:  # the worker has them all, then
+        for connection in connections[:2]:  # they are taken one after the other, the rest meanwhile
             connection.sendall(request())
             read_answer(connection)
         worker = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text())
@@ -319,7 +320,13 @@ def test_answers_that_take_long_do_not_wait_for_one_another(tmp_path: Path) -> N
         for connection in connections:
             connection.sendall(request())
         os.kill(worker, signal.SIGCONT)
-        came = []
+        yield connections
+
+
+def test_answers_that_take_long_do_not_wait_for_one_another(tmp_path: Path) -> None:
+    """They leave together at the end of a round, but none is kept for longer than a few milliseconds."""
+    came = []
+    with asked_at_once(tmp_path, 6) as connections:
         while connections:
             readable, _, _ = select.select(connections, [], [], 10)
             assert readable
@@ -332,23 +339,7 @@ def test_answers_that_take_long_do_not_wait_for_one_another(tmp_path: Path) -> N
 
 def test_many_quick_answers_in_one_round_are_no_sign_of_a_stuck_worker(tmp_path: Path) -> None:
     """The guard is notify() in _answer_quickly; without it the worker is killed after two seconds."""
-    slow = "time.sleep(0.1); start_response('200 OK', [('Content-Length', '0')]); return []"
-    with (
-        served(slow, tmp_path, WORKER_TIMEOUT_SECONDS="2") as (server, port),
-        contextlib.ExitStack() as open_now,
-    ):
-        connections = [
-            open_now.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
-            for _ in range(45)
-        ]
-        for connection in connections[:2]:  # connections are taken one after the other
-            connection.sendall(request())
-            read_answer(connection)
-        worker = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text())
-        os.kill(worker, signal.SIGSTOP)
-        for connection in connections:
-            connection.sendall(request())
-        os.kill(worker, signal.SIGCONT)
+    with asked_at_once(tmp_path, 45, WORKER_TIMEOUT_SECONDS="2") as connections:
         assert {read_answer(connection).status for connection in connections} == {200}
 
 
