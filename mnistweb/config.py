@@ -189,7 +189,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "REQUEST_TIMEOUT_SECONDS",
         10.0,
-        "How long a client may take to send a request, in seconds; then the connection is closed.",
+        "How long a client may take to send a request, in seconds; then the connection is closed. "
+        "A request that has waited so long for a thread gets 503.",
         at_least=0.1,
     ),
     Setting("KEEPALIVE_SECONDS", 15, "How long an idle connection is kept open, in seconds.", at_least=1),
