@@ -35,7 +35,7 @@ from mnistweb.web.body import Request, check_framing
 from mnistweb.web.compression import register_compression
 from mnistweb.web.errors import register_errors
 from mnistweb.web.headers import register_headers
-from mnistweb.web.load import check_load
+from mnistweb.web.load import PROBED, check_load
 from mnistweb.web.loaded import load_models
 from mnistweb.web.logs import configure_logging, start_clock
 from mnistweb.web.metrics import register_metrics
@@ -58,9 +58,6 @@ BLUEPRINTS = (
     learn.blueprint,
     runs.blueprint,
 )
-
-# What these say does not depend on the host, and tells no page of another site anything.
-_FOR_PROBES = frozenset({"/health", "/health-check", "/metrics", "/v2/health/live", "/v2/health/ready"})
 
 
 class _NoSessions(SessionInterface):
@@ -103,12 +100,13 @@ class Application(Flask):
 
         Raises SecurityError for a host that is not in TRUSTED_HOSTS, BadHost for what cannot be one.
 
-        Probes ask by address, of which each replica has another: they are answered whatever host they name.
+        Probes ask by address, of which each replica has another: they are answered whatever host they name,
+        for what they are told depends on none.
         """
         if request is None:
             return None
         environ, scheme = request.environ, request.scheme
-        trusted = None if environ.get("PATH_INFO") in _FOR_PROBES else self.config["TRUSTED_HOSTS"]
+        trusted = None if environ.get("PATH_INFO") in PROBED else self.config["TRUSTED_HOSTS"]
         host, server_name = _judged_host(
             scheme, environ.get("HTTP_HOST"), request.server, trusted and tuple(trusted)
         )

@@ -16,15 +16,13 @@ from flask import current_app, request
 from mnistweb.web.errors import ProblemError
 
 _this_thread = threading.local()
-_ALWAYS_ANSWERED = (
-    "health.health_check", "health.health", "metrics.metrics",
-    "inference_protocol.live", "inference_protocol.ready",
-)  # fmt: skip
-# The same by their addresses, as a whole request that has no body.
+#: Where orchestrators, balancers and Prometheus ask.
+PROBED = frozenset({"/health-check", "/health", "/metrics", "/v2/health/live", "/v2/health/ready"})
+# A whole request to one of them that has no body.
 _HEALTH_CHECK = re.compile(
-    rb"(?:GET|HEAD) /(?:health-check|health|metrics|v2/health/live|v2/health/ready)(?:\?[!-~]*)? HTTP/1\.[01]"
+    rb"(?:GET|HEAD) (?:%s)(?:\?[!-~]*)? HTTP/1\.[01]"
     rb"(?:\r\n(?!(?i:content-length|transfer-encoding|expect|upgrade):)[A-Za-z0-9-]+:[\t -~]*)*"
-    rb"\r\n\r\n"
+    rb"\r\n\r\n" % "|".join(PROBED).encode()
 )
 
 
@@ -43,7 +41,7 @@ def turn_away(yes: bool) -> None:
 
 def check_load() -> None:
     """Refuse a request that is one too many. Runs before every request."""
-    if getattr(_this_thread, "turns_away", False) and request.endpoint not in _ALWAYS_ANSWERED:
+    if getattr(_this_thread, "turns_away", False) and request.path not in PROBED:
         raise ProblemError(
             "overloaded",
             "More requests came than can be answered just now; try again soon.",
