@@ -73,11 +73,15 @@ def train_recipe(
             _refuse_used(run_folder)
         start = _read_checkpoint(run_folder) if resume else None
         check_architecture(recipe.architecture)  # reading and drawing the data may take minutes
+        earlier = find_model(recipe.training.start_from) if recipe.training.start_from and not start else None
         data = load_training_data(recipe.data, data_dir=data_dir, progress=progress)
         training = recipe.training
         rng = np.random.default_rng([training.seed, _INITIAL_WEIGHTS])
         model = build_model(recipe.architecture, len(data.label_names), rng)
-        data.facts |= _begun_with(run_folder) if start else _begin_with(model, training.start_from)
+        if earlier:
+            data.facts |= _begin_with(model, earlier)
+        elif start:
+            data.facts |= _begun_with(run_folder)
         batches = MixedBatches(
             data.sources,
             data.shares,
@@ -109,11 +113,8 @@ def train_recipe(
         return saved
 
 
-def _begin_with(model: Sequential, name_or_path: str) -> dict[str, Any]:
-    """Give `model` the weights of another one, if it is named; what is to be known of that one."""
-    if not name_or_path:
-        return {}
-    earlier = find_model(name_or_path)
+def _begin_with(model: Sequential, earlier: SavedModel) -> dict[str, Any]:
+    """Give `model` the weights of `earlier`; what is to be known of that one."""
     try:
         model.load_state(earlier.model.state())
     except NetworkError as problem:
@@ -126,7 +127,7 @@ def _begin_with(model: Sequential, name_or_path: str) -> dict[str, Any]:
 
 
 def _begun_with(run_folder: Path) -> dict[str, Any]:
-    """What a run knows of the model that it began with, which may be another by now."""
+    """What a run knows of the model that it began with, if with any; that may be another by now."""
     try:
         facts = read_facts(run_folder)
     except RunError:  # broken, and about to be replaced

@@ -123,11 +123,14 @@ def test_weights_of_another_architecture_are_refused_before_anything_is_written(
     words = r"start_from: mlp-64 is 784 -> 16 -> 10, and this is to be 784 -> 17 -> 10: 1.weight must have"
     with pytest.raises(RecipeError, match=words):
         train_recipe(other, run_folder=tmp_path / "second")
-    with pytest.raises(WeightsError, match="there is no model 'nobody' and no such file"):
-        train_recipe(
-            small_recipe(dataset, **{"training.start_from": "nobody"}), run_folder=tmp_path / "second"
-        )
     assert not (tmp_path / "second").exists()
+
+
+def test_a_model_that_is_not_there_to_start_from_is_missed_before_data_are_read(dataset, tmp_path):
+    missing = {"training.start_from": "nobody", "data.dataset": str(tmp_path / "no data either")}
+    with pytest.raises(WeightsError, match="there is no model 'nobody' and no such file"):
+        train_recipe(small_recipe(dataset, **missing), run_folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_hash_of_the_data_seed_and_accuracies_are_in_a_plain_file(recipe, tmp_path):
