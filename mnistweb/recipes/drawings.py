@@ -34,6 +34,11 @@ def canvas_picture(digit: StrokeDigit, rng: np.random.Generator) -> np.ndarray:
     )
 
 
+def varied_brush(rng: np.random.Generator) -> float:
+    """A width in pixels, 3 to 12 % of the canvas, more often thin than thick."""
+    return math.exp(rng.uniform(math.log(_THINNEST), math.log(_THICKEST)))
+
+
 def varied_canvas_picture(digit: StrokeDigit, rng: np.random.Generator) -> np.ndarray:
     """`digit` as somebody else might have drawn it: bent, turned, slanted; uint8 (280, 280).
 
@@ -44,7 +49,7 @@ def varied_canvas_picture(digit: StrokeDigit, rng: np.random.Generator) -> np.nd
     return render_strokes(
         strokes,
         size=CANVAS,
-        brush=math.exp(rng.uniform(math.log(_THINNEST), math.log(_THICKEST))),
+        brush=varied_brush(rng),
         extent=rng.uniform(0.33, 0.85),
         center=(rng.uniform(0.2, 0.8), rng.uniform(0.2, 0.8)),
         widths=widths,

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from mnistweb.imaging.strokes import render_strokes
-from mnistweb.recipes.drawings import CANVAS, in_mnist_form
+from mnistweb.recipes.drawings import CANVAS, in_mnist_form, varied_brush
 
 _UPRIGHT = 0.4  # how many of them stand exactly
 
@@ -25,7 +25,7 @@ def straight_one(rng: np.random.Generator) -> np.ndarray:
     return render_strokes(
         [np.stack([half, -half]).astype(np.float32)],
         size=CANVAS,
-        brush=CANVAS * math.exp(rng.uniform(math.log(0.03), math.log(0.12))),
+        brush=varied_brush(rng),
         extent=rng.uniform(0.33, 0.9),
         center=(rng.uniform(0.2, 0.8), rng.uniform(0.2, 0.8)),
     )
