@@ -33,9 +33,9 @@ def confusion_matrix(predictions: np.ndarray, labels: np.ndarray, num_classes: i
         raise ShapeError(
             f"expected one prediction for each label, got shapes {predictions.shape} and {labels.shape}"
         )
-    for name, values in (("predictions", predictions), ("labels", labels)):
-        if len(values) and not 0 <= values.min() <= values.max() < num_classes:
-            raise LabelError(f"{name} must be 0..{num_classes - 1}, got {values.min()}..{values.max()}")
+    if len(labels):
+        _check_classes("predictions", predictions, num_classes)
+        _check_classes("labels", labels, num_classes)
     pairs = labels.astype(np.int64) * num_classes + predictions
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
@@ -56,7 +56,11 @@ def _check(scores: np.ndarray, labels: np.ndarray) -> None:
         raise ShapeError(
             f"expected scores of shape (N, classes), N > 0, and N labels, got {scores.shape}, {labels.shape}"
         )
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise LabelError(f"labels must be whole numbers, got {labels.dtype}")
-    if not 0 <= labels.min() <= labels.max() < scores.shape[1]:
-        raise LabelError(f"labels must be 0..{scores.shape[1] - 1}, got {labels.min()}..{labels.max()}")
+    _check_classes("labels", labels, scores.shape[1])
+
+
+def _check_classes(name: str, values: np.ndarray, num_classes: int) -> None:
+    if not np.issubdtype(values.dtype, np.integer):
+        raise LabelError(f"{name} must be whole numbers, got {values.dtype}")
+    if not 0 <= values.min() <= values.max() < num_classes:
+        raise LabelError(f"{name} must be 0..{num_classes - 1}, got {values.min()}..{values.max()}")

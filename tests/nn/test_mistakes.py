@@ -55,7 +55,7 @@ def test_the_gradient_check_catches_it_if_and_only_if_it_is_said_to(name):
 @pytest.mark.parametrize("name", MISTAKES)
 def test_afterwards_everything_is_right_again(name):
     mistake = MISTAKES[name]
-    right = getattr(mistake.owner, mistake.attribute)
+    right, layers = getattr(mistake.owner, mistake.attribute), [BatchNorm(3), ReLU()]
 
     def fail():
         with made(mistake):
@@ -65,6 +65,7 @@ def test_afterwards_everything_is_right_again(name):
     with pytest.raises(KeyError):
         fail()
     assert getattr(mistake.owner, mistake.attribute) is right
+    assert len(Sequential(layers, input_shape=(3,))._in_order) == 1, "layers are joined again"
 
 
 @pytest.mark.parametrize("name", MISTAKES)
