@@ -36,10 +36,10 @@ def softmax_cross_entropy(
     log_probabilities -= np.log(sums)
     probabilities /= sums
     batch_size = len(logits)
-    # One sum over all entries; the two arrays as flat vectors make it a dot product.
-    loss = -float(wanted.ravel() @ log_probabilities.ravel()) / batch_size
-    grad_logits = (probabilities - wanted) / batch_size
-    return loss, np.ascontiguousarray(grad_logits.T)
+    loss = -float(np.vdot(wanted, log_probabilities)) / batch_size  # one sum over all entries
+    grad_logits = np.subtract(probabilities, wanted, out=probabilities)
+    grad_logits /= batch_size
+    return loss, grad_logits.T.copy()
 
 
 def _as_probabilities(logits: np.ndarray, targets: np.ndarray, label_smoothing: float) -> np.ndarray:
@@ -53,11 +53,11 @@ def _as_probabilities(logits: np.ndarray, targets: np.ndarray, label_smoothing: 
     batch_size, classes = logits.shape
     if targets.shape == (batch_size, classes):
         wanted = targets.T.astype(logits.dtype, order="C")
-    elif targets.shape == (batch_size,) and np.issubdtype(targets.dtype, np.integer):
-        if targets.min() < 0 or targets.max() >= classes:
+    elif targets.shape == (batch_size,) and targets.dtype.kind in "iu":
+        is_wanted = targets == np.arange(classes)[:, np.newaxis]
+        if np.count_nonzero(is_wanted) < batch_size:
             raise LabelError(f"labels must be 0..{classes - 1}, got {targets.min()}..{targets.max()}")
-        wanted = np.zeros((classes, batch_size), logits.dtype)
-        wanted[targets, np.arange(batch_size)] = 1
+        wanted = is_wanted.astype(logits.dtype)
     else:
         raise ShapeError(
             f"softmax_cross_entropy expected {batch_size} integer labels or targets of shape {logits.shape}, "
