@@ -15,7 +15,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -166,34 +166,19 @@ class HalfOfTheMatrices(Member):
     def divide(
         cls, models: Sequence[Sequential], meets: Sequence[Meet], zeros: Allocate
     ) -> tuple[Parts, Parts]:
-        """Let the models compute with halves of the large matrices.
-
-        Along the flat vector the members take turns: the upper rows of a large matrix are the first one's,
-        the lower rows the second one's, and so are in one go the small arrays behind it; if those are many,
-        half of them are the first one's, in one go with the upper rows of the next large matrix.
-        """
-        dtype = models[0].flat_params.dtype
-        turns = [0]  # where one member's part ends and the other's begins
-        behind = end = 0  # the place behind the last large matrix, and behind all arrays so far
+        """Let the models compute with halves of the large matrices."""
+        layers, dtype = models[0].layers, models[0].flat_params.dtype
         stand_ins: dict[Layer, Layer] = {}
         in_halves = False  # what goes into the layer
-        for index, layers in enumerate(zip(*(model.layers for model in models), strict=True)):
-            layer = layers[0]
-            for name, param in layer.params.items():
-                if name == "weight" and isinstance(layer, Dense) and _is_large(layer):
-                    if behind:
-                        turns.append(_turn(behind, end))
-                    turns.append(end + _halves(layer.in_features)[0].stop * layer.out_features)
-                    behind = end + param.size
-                    room = _Room.of(layer, zeros, dtype)
-                    takes_half, in_halves = in_halves, _leads_to_large(models[0].layers[index + 1 :])
-                    for me, dense in enumerate(layers):
-                        stand_ins[dense] = HalfDense(dense, me, meets[me], room, takes_half, in_halves)
-                end += param.size
-        turns += [_turn(behind, end), end]
+        for index, twins in enumerate(zip(*(model.layers for model in models), strict=True)):
+            if large := [layer for layer in twins if _is_large(layer)]:
+                room = _Room.of(large[0], zeros, dtype)
+                takes_half, in_halves = in_halves, _leads_to_large(layers[index + 1 :])
+                for me, dense in enumerate(large):
+                    stand_ins[dense] = HalfDense(dense, me, meets[me], room, takes_half, in_halves)
         for model in models:
             model.substitute(lambda layer: stand_ins.get(layer, layer))
-        parts = [slice(*part) for part in pairwise(turns)]
+        parts = [slice(*part) for part in pairwise(_turns(layers))]
         return parts[0::2], parts[1::2]
 
     @classmethod
@@ -222,7 +207,7 @@ def has_large_matrices(model: Sequential) -> bool:
     return any(_is_large(layer) for layer in model.layers)
 
 
-def _is_large(layer: Layer) -> bool:
+def _is_large(layer: Layer) -> TypeGuard[Dense]:
     return type(layer) is Dense and layer.in_features > 1 and layer.params["weight"].size >= _MANY_WEIGHTS
 
 
@@ -306,6 +291,26 @@ class HalfDense(Layer):
 
 def _halves(size: int) -> tuple[slice, slice]:
     return slice(0, size // 2), slice(size // 2, size)
+
+
+def _turns(layers: Sequence[Layer]) -> list[int]:
+    """Where along the flat parameters one member's part ends and the other's begins, and both ends of all.
+
+    The upper rows of a large matrix are the first one's, the lower rows the second one's, and so are in one
+    go the small arrays behind it; if those are many, half of them are the first one's, in one go with the
+    upper rows of the next large matrix.
+    """
+    turns = [0]
+    behind = end = 0  # the place behind the last large matrix, and behind all arrays so far
+    for layer in layers:
+        for name, param in layer.params.items():
+            if name == "weight" and _is_large(layer):
+                if behind:
+                    turns.append(_turn(behind, end))
+                turns.append(end + _halves(layer.in_features)[0].stop * layer.out_features)
+                behind = end + param.size
+            end += param.size
+    return [*turns, _turn(behind, end), end]
 
 
 def _turn(begin: int, end: int) -> int:
