@@ -70,7 +70,7 @@ def debug_image() -> Response:
 
 
 @blueprint.get("/debug-image/<name>.png")
-@describes("image/png", path={"name": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}, problems=(404,))
+@describes("image/png", path={"name": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}, problems=(404, 416))
 def saved(name: str) -> Response:
     """A picture that was saved earlier. Its name says its content, so it may be kept for good."""
     if not (len(name) == 32 and set(name) <= set("0123456789abcdef")):

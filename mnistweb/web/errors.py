@@ -50,6 +50,7 @@ TITLES: dict[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "That kind of body is not taken"),
     "unsupported_encoding": (415, "Compressed bodies are not taken"),
     "unsupported_image": (415, "Only PNG and JPEG pictures are taken"),
+    "range_not_satisfiable": (416, "There is no such part of the file"),
     "invalid_body": (422, "The body has not the form that is wanted"),
     "invalid_pixels": (422, "The pixels are no picture"),
     "image_too_small": (422, "The picture is too small"),
@@ -133,7 +134,7 @@ def register_errors(app: Flask) -> None:
 def _answer(error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.code is not None and error.code < 400:
         return make_response(error.get_response())  # a redirect, such as the one that drops a doubled slash
-    if isinstance(error, RequestedRangeNotSatisfiable) and request.environ.pop("HTTP_RANGE", None):
+    if isinstance(error, RequestedRangeNotSatisfiable) and not _begins_beyond_the_end():
         return _whole()
     problem = as_problem_error(error)
     if problem.code == "internal_error":
@@ -159,12 +160,23 @@ def _answer(error: Exception) -> Response:
     return response
 
 
-def _whole() -> Response:
-    """The file of which a part was asked for that it has not, several parts, or a part in an unknown unit.
+def _begins_beyond_the_end() -> bool:
+    """Whether one part was asked for, in bytes, that the file is too short for.
 
-    A server need not heed a Range, and must not heed one in a unit that it does not know (RFC 9110, section
-    14.2). Werkzeug refuses them all.
+    That is what a client asks that goes on with a download it had whole already: it takes 416 for "that was
+    all", and the file itself for a server that cannot give parts (RFC 9110, section 15.5.17).
     """
+    wanted = request.range
+    return wanted is not None and wanted.units == "bytes" and len(wanted.ranges) == 1
+
+
+def _whole() -> Response:
+    """The file of which several parts were asked for, a part in an unknown unit, or one that makes no sense.
+
+    A server need not heed such a Range, and must not heed one in a unit that it does not know (RFC 9110,
+    section 14.2). Werkzeug refuses them all.
+    """
+    request.environ.pop("HTTP_RANGE", None)
     try:
         return current_app.make_response(current_app.dispatch_request())
     except HTTPException as error:  # the file has gone meanwhile
@@ -188,6 +200,12 @@ def _from_http(error: HTTPException) -> ProblemError:
         )
     if isinstance(error, BadHost | SecurityError):
         return ProblemError("untrusted_host", "The Host header names no host that is served here.")
+    if isinstance(error, RequestedRangeNotSatisfiable):
+        return ProblemError(
+            "range_not_satisfiable",
+            f"The file has {error.length or 0:,} bytes; the part that was asked for begins behind them.",
+            {"Content-Range": f"bytes */{error.length or 0}"},
+        )
     if status == 404:
         return ProblemError("not_found", "Nothing is served under this address.")
     if status == 413:

@@ -241,16 +241,25 @@ def test_head_is_answered_without_a_body(server: LiveServer) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    ["bytes=99999999-", "bytes=0-1,4-5", "bytes=5-2", "bytes=a", "x=1"],
-    ids=["beyond the end", "several", "backwards", "no number", "an unknown unit"],
+    ["bytes=0-1,4-5", "bytes=5-2", "bytes=a", "x=1", "x=99999999-"],
+    ids=["several", "backwards", "no number", "an unknown unit", "beyond the end in an unknown unit"],
 )
-def test_a_range_that_cannot_be_met_is_ignored(server: LiveServer, wanted: str) -> None:
+def test_a_range_that_makes_no_sense_here_is_ignored(server: LiveServer, wanted: str) -> None:
     """Guard: errors.py, `_whole`; Werkzeug raises for all of these."""
     whole = server.request("GET", "/static/style.css")
     answer = server.request("GET", "/static/style.css", headers={"Range": wanted})
     assert (answer.status, answer.body) == (200, whole.body)
     assert answer.headers["content-type"] == whole.headers["content-type"]
     assert "content-range" not in answer.headers
+
+
+def test_a_range_beyond_the_end_is_416_and_says_where_that_is(server: LiveServer) -> None:
+    """Else `curl -C -` and `wget -c` take a file that they have whole for one that cannot be gone on with."""
+    length = len(server.request("GET", "/static/style.css").body)
+    answer = server.request("GET", "/static/style.css", headers={"Range": f"bytes={length}-"})
+    check_problem(answer, 416, "range_not_satisfiable")
+    assert answer.headers["content-range"] == f"bytes */{length}"
+    assert f"{length:,} bytes" in answer.json["detail"]
 
 
 def test_a_range_of_a_file_is_given(server: LiveServer) -> None:
