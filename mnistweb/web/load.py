@@ -34,6 +34,11 @@ def is_health_check(data: bytes) -> bool:
     return _HEALTH_CHECK.fullmatch(data) is not None
 
 
+def is_look_at_counts(health_check: bytes) -> bool:
+    """Which of the two it is: adding up the counts of many workers takes longer than any health check."""
+    return health_check.split(b" ", 2)[1].startswith(b"/metrics")
+
+
 def turn_away(yes: bool) -> None:
     """Tell the application, in the thread that will answer the next request, whether to turn it away."""
     _this_thread.turns_away = yes

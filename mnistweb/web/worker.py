@@ -5,7 +5,8 @@ have said something, and none at all for what is quick (`mnistweb/web/quick.py`)
 and answered here, and its answers leave together. A client that has not sent its request within the time
 limit, however slowly it drips, is cut off; the time that it waits for us is not counted. The application is
 told when a request is one too many, or has waited too long for a thread, so that it can turn it away
-(`mnistweb/web/load.py`). Health checks have a thread of their own. What is no proper HTTP is answered as
+(`mnistweb/web/load.py`). Health checks have a thread of their own, and so have looks at the counts: no health
+check waits for a scrape of Prometheus. What is no proper HTTP is answered as
 every other error (`mnistweb/web/unreadable.py`). An answer leaves in one piece (`mnistweb/web/one_send.py`).
 And nobody waits for a client to close its connection (`mnistweb/web/lingering.py`).
 """
@@ -28,7 +29,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from mnistweb.web import streams
 from mnistweb.web.lingering import Lingering
-from mnistweb.web.load import is_health_check, turn_away
+from mnistweb.web.load import is_health_check, is_look_at_counts, turn_away
 from mnistweb.web.one_send import OneSend, make_room
 from mnistweb.web.quick import MOST_BYTES, Environ, both_ends, quick_answer, quick_environ, server_environ
 from mnistweb.web.unreadable import answer_to_unreadable, is_unreadable
@@ -66,6 +67,7 @@ class PatientWorker(ThreadWorker):
         # Those who are turned away don't wait behind those who are not, and health checks behind neither.
         self._for_the_rest = ThreadPoolExecutor(_THREADS_FOR_THE_REST)
         self._for_health = ThreadPoolExecutor(1)
+        self._for_counts = ThreadPoolExecutor(1)
         self._environ = server_environ(self.cfg)
         # gunicorn looks up its settings some twenty times a request, and here they change no more.
         self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
@@ -115,8 +117,8 @@ class PatientWorker(ThreadWorker):
         conn.came, conn.since, conn.request = time.monotonic(), None, None
         # One that is whole and alone, so no client can keep that thread: not by what it sends, nor with
         # anything behind it, nor by reading no answers.
-        if is_health_check(conn.arrived()) and _has_room(conn.sock):
-            threads = self._for_health
+        if is_health_check(arrived := conn.arrived()) and _has_room(conn.sock):
+            threads = self._for_counts if is_look_at_counts(arrived) else self._for_health
         elif len(self._taken) < self.max_requests_in_flight:
             self._taken.add(conn)
             threads = self.tpool

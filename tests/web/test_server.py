@@ -12,6 +12,7 @@ import os
 import selectors
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -410,6 +411,23 @@ def test_health_checks_wait_for_nobody(tmp_path: Path, weights: Path) -> None:
                 connection.sendall(b"HEAD /health-check HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 assert read_answer(connection, without_body=True).status == 200
             assert time.monotonic() - began < 10
+
+
+def test_health_checks_do_not_wait_for_a_slow_scrape(tmp_path: Path, weights: Path) -> None:
+    """A pipe among the files of the counts stands for a disk that hangs: whoever reads it waits for a writer."""
+    with LiveServer(weights, tmp_path / "instance") as server:
+        maps = Path(f"/proc/{server.workers()[0]}/maps").read_text().splitlines()
+        counts = next(Path(line.split()[-1]) for line in maps if line.endswith("/counter_1.db"))
+        pipe = counts.with_name("counter_99.db")
+        os.mkfifo(pipe)
+        with server.connect() as scrape:
+            scrape.sendall(CHECK.replace(b"/health-check", b"/metrics"))
+            for path in HEALTH_CHECKS:
+                if path != "/metrics":
+                    ask = CHECK.replace(b"/health-check", path.encode())
+                    assert server.send(ask, timeout=5).status == 200
+            pipe.write_bytes(struct.pack("=ii", 8, 0))  # a file without counts, in prometheus_client's form
+            assert read_answer(scrape).status == 200
 
 
 CHECK = b"GET /health-check HTTP/1.1\r\nHost: x\r\n\r\n"
