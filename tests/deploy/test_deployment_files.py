@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from mnistweb.config import SETTINGS
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -128,6 +130,15 @@ def test_the_limits_that_nginx_tells_of_are_the_ones_it_has() -> None:
     assert f"The request line has more than {kilobytes} KiB" in text
     assert f"A header has more than {kilobytes} KiB, or all" in text
     assert f"all together have more than {int(count) * int(kilobytes)} KiB" in text
+
+
+def test_nginx_asks_another_replica_even_after_a_503_that_came_late() -> None:
+    """What has waited REQUEST_TIMEOUT_SECONDS for a thread is refused, and the next replica may have one free."""
+    text = (CHECKOUT / "deploy" / "nginx.conf").read_text()
+    (still_asks,) = re.findall(r"proxy_next_upstream_timeout (\d+)s;", text)
+    (reads,) = set(re.findall(r"proxy_read_timeout (\d+)s;", text[: text.index("location = /health-check")]))
+    (late,) = [each.default for each in SETTINGS if each.name == "REQUEST_TIMEOUT_SECONDS"]
+    assert late + 2 < int(still_asks) < int(reads)
 
 
 def test_the_kubernetes_objects_fit_their_schemas() -> None:
