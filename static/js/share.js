@@ -1,10 +1,11 @@
 // A drawing in a link: its strokes, packed small, travel in the fragment and never reach a server.
 //
-// Bytes: a version; then for each stroke a byte of flags (1 eraser, 2 pressure), its width in 1/1000 of the sheet,
+// Bytes: a version and a checksum of two; then for each stroke a byte of flags (1 eraser, 2 pressure), its width in 1/1000 of the sheet,
 // the number of points, and the points as differences to the one before, in 1/1000 of the sheet, a pressure
 // byte after each if flagged. All numbers are variable-length, seven bits to a byte, differences zigzagged.
 
-const VERSION = 1;
+const VERSION = 2;
+const WITHOUT_CHECKSUM = 1; // links that were made earlier; cut off between two strokes they looked whole
 const GRAIN = 1000;
 const SPACING = 0.012; // of points; closer ones make the link longer and the line no better
 const WIDEST = 0.5;
@@ -12,7 +13,7 @@ const PREFIX = "#strokes=";
 
 /** The fragment for the strokes among the marks; pictures are left out. */
 export function toFragment(marks) {
-  const bytes = [VERSION];
+  const bytes = [];
   for (const stroke of marks.filter((mark) => mark.kind === "stroke")) {
     const points = thinned(stroke.points);
     const pressed = points.some((point) => point.pressure !== null);
@@ -28,7 +29,7 @@ export function toFragment(marks) {
       [x, y] = [nextX, nextY];
     }
   }
-  const text = btoa(String.fromCharCode(...bytes));
+  const text = btoa(Array.from([VERSION, ...checksum(bytes), ...bytes], (byte) => String.fromCharCode(byte)).join(""));
   return PREFIX + text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
@@ -37,8 +38,10 @@ export function fromFragment(fragment) {
   if (!fragment.startsWith(PREFIX)) return [];
   try {
     const text = atob(fragment.slice(PREFIX.length).replaceAll("-", "+").replaceAll("_", "/"));
-    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0)).values();
-    return bytes.next().value === VERSION ? [...strokes(bytes)] : null;
+    const [version, ...bytes] = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    if (version === WITHOUT_CHECKSUM) return [...strokes(bytes.values())];
+    const said = bytes.splice(0, 2);
+    return version === VERSION && String(said) === String(checksum(bytes)) ? [...strokes(bytes.values())] : null;
   } catch {
     return null; // cut off or mistyped
   }
@@ -56,6 +59,16 @@ function* strokes(bytes) {
     }
     if (points.length > 0) yield { kind: "stroke", tool: flags.value & 1 ? "eraser" : "pen", width, points };
   }
+}
+
+/** Two bytes that hardly any other bytes have (J. G. Fletcher, 1982). */
+function checksum(bytes) {
+  let [sum, sums] = [0, 0];
+  for (const byte of bytes) {
+    sum = (sum + byte) % 255;
+    sums = (sums + sum) % 255;
+  }
+  return [sum, sums];
 }
 
 /** The points without those that crowd upon the one before. */

@@ -133,7 +133,7 @@ def test_the_limits_that_nginx_tells_of_are_the_ones_it_has() -> None:
 
 
 def test_nginx_asks_another_replica_even_after_a_503_that_came_late() -> None:
-    """What has waited REQUEST_TIMEOUT_SECONDS for a thread is refused, and the next replica may have one free."""
+    """What has waited REQUEST_TIMEOUT_SECONDS for a thread is refused, and another may have one free."""
     text = (CHECKOUT / "deploy" / "nginx.conf").read_text()
     (still_asks,) = re.findall(r"proxy_next_upstream_timeout (\d+)s;", text)
     (reads,) = set(re.findall(r"proxy_read_timeout (\d+)s;", text[: text.index("location = /health-check")]))

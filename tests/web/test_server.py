@@ -414,7 +414,7 @@ def test_health_checks_wait_for_nobody(tmp_path: Path, weights: Path) -> None:
 
 
 def test_health_checks_do_not_wait_for_a_slow_scrape(tmp_path: Path, weights: Path) -> None:
-    """A pipe among the files of the counts stands for a disk that hangs: whoever reads it waits for a writer."""
+    """A pipe among the files of the counts stands for a disk that hangs: its reader waits for a writer."""
     with LiveServer(weights, tmp_path / "instance") as server:
         maps = Path(f"/proc/{server.workers()[0]}/maps").read_text().splitlines()
         counts = next(Path(line.split()[-1]) for line in maps if line.endswith("/counter_1.db"))
