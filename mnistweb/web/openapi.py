@@ -142,7 +142,7 @@ def _operation(app: Flask, rule: Rule, description: describes) -> dict[str, Any]
     further = sorted(rule.arguments - shortest.arguments)
     operation: dict[str, Any] = {
         "operationId": "_".join([view.__name__, *further]),
-        "summary": words.split(";")[0].split(". ")[0].rstrip("."),
+        "summary": words.split(";")[0].split(". ")[0].rstrip(".").replace("`", ""),  # it is no Markdown
         "description": words,
         "tags": [rule.endpoint.partition(".")[0].replace("_", " ")],
         "parameters": _parameters(rule, description),

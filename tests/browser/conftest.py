@@ -158,7 +158,7 @@ def new_page(browser: Browser, pages: dict[str, Page]) -> Iterator[NewPage]:
     for page in used:
         page.unroute_all()
         page.goto("about:blank")
-        page.emulate_media(media="null", color_scheme="null", reduced_motion="null")
+        page.emulate_media(media="null", color_scheme="null", reduced_motion="null", forced_colors="null")
         page.context.remove_listener("console", listen)
         page.context.remove_listener("weberror", listen_to_exceptions)
     unexpected = [text for page, text in said if not any(each in text for each in page.expected_errors)]  # type: ignore[attr-defined]

@@ -36,7 +36,9 @@ def scheme(request: pytest.FixtureRequest) -> Scheme:
 def test_the_paint_screen(new_page: NewPage, server: Server, scheme: Scheme) -> None:
     page = new_page()
     screen = PaintScreen.open(page, server.url)
+    screen.eraser.click()  # and the mouse is still there
     assert complaints(page, scheme) == []
+    screen.eraser.click()
     screen.reasons.locator("summary").click()
     screen.layers.locator("summary").click()
     screen.page.locator("#keys-help-box summary").click()
@@ -79,3 +81,17 @@ def test_the_error_page(new_page: NewPage, server: Server, scheme: Scheme) -> No
     page.expected_errors.append("404")  # type: ignore[attr-defined]
     page.goto(f"{server.url}/nowhere")
     assert complaints(page, scheme) == []
+
+
+def test_what_a_colour_says_is_seen_in_the_colours_of_the_system_too(screen: PaintScreen) -> None:
+    """Which tool is chosen, which page this is, and ink on the white paper of a placed picture."""
+    screen.page.emulate_media(forced_colors="active", color_scheme="dark")
+    screen.wait_for_extras()
+    screen.eraser.click()
+    style = "(element, name) => getComputedStyle(element)[name]"
+    assert screen.eraser.evaluate(style, "backgroundColor") != screen.clear.evaluate(style, "backgroundColor")
+    here, elsewhere = (screen.page.locator(f".masthead nav a[href$='{end}']") for end in ("screen", "upload"))
+    assert here.evaluate(style, "textDecorationLine") != elsewhere.evaluate(style, "textDecorationLine")
+    screen.picture.set_input_files(picture_of(7))
+    expect(screen.notice).to_contain_text("is on the sheet")
+    assert screen.canvas.evaluate(style, "color") == "rgb(29, 34, 49)"

@@ -35,8 +35,13 @@ def test_names_fit_into_their_cards(new_page: NewPage, server: Server) -> None:
     page.goto(f"{server.url}/paint-screen?model=names-shapes")
     expect(page.locator(".sheet-hint")).to_have_text(", ".join(SHAPES))
     page.select_option("#compare", "convnet")
+    screen = PaintScreen(page)
+    screen.draw_digit(7)
+    expect(screen.second_answer).to_have_attribute("data-prediction", "7")
     for width in (320, 390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
+        name = page.locator(".named .digit")
+        assert name.evaluate("each => each.scrollHeight <= each.clientHeight + 1"), "it hangs over the bars"
         wide = page.locator(".bar-digit, .digit, .models p").evaluate_all(
             "all => all.filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.outerHTML)"
         )
