@@ -44,8 +44,9 @@ function cards() {
   return $("compare").value ? [answer, second] : [answer];
 }
 
+// What concerns both networks is said once, on the first card: screen readers read aloud what either says.
 function forget(sentence) {
-  cards().forEach((card) => card.empty(sentence));
+  cards().forEach((card) => card.empty(card === answer ? sentence : ""));
   forgetSeen();
 }
 
@@ -54,17 +55,19 @@ function forgetSeen() {
   for (const id of ["reasons-pictures", "layers-list"]) $(id).replaceChildren();
 }
 
-/** Whether there is an answer to save: not while a new one is on its way. */
-function offerAnswer(isThere) {
-  $("save-small").disabled = $("save-answer").disabled = !isThere;
+let extrasAreThere = false; // until then a button that keeps something would do nothing
+
+/** Offer to keep what there is: no answer while a new one is on its way, and in a link strokes alone. */
+function offerToKeep() {
+  $("save-drawing").disabled = !extrasAreThere || drawing.isBlank;
+  $("share").disabled = !extrasAreThere || !drawing.marks.some((mark) => mark.tool === "pen");
+  $("save-small").disabled = $("save-answer").disabled = !extrasAreThere || answer.answer === null;
 }
 
 function changed() {
   // Really disabled they would drop the focus of who undoes with the keyboard to the end.
   $("undo").setAttribute("aria-disabled", String(!drawing.canUndo));
   $("redo").setAttribute("aria-disabled", String(!drawing.canRedo));
-  $("save-drawing").disabled = drawing.isBlank;
-  $("share").disabled = !drawing.marks.some((mark) => mark.tool === "pen"); // a link carries strokes alone
   const sheet = $("paint-canvas").parentElement;
   sheet.classList.toggle("blank", drawing.isBlank);
   sheet.classList.toggle("paper", drawing.hasPicture);
@@ -73,16 +76,16 @@ function changed() {
   else if (!$("live").checked) forget("Press Predict when you are ready");
   else {
     cards().forEach((card) => card.waiting());
-    offerAnswer(false);
     live.askSoon();
   }
+  offerToKeep();
 }
 
 function predict() {
   if (drawing.isBlank) return forget("Nothing drawn yet");
   live.outdate();
   cards().forEach((card) => card.asked());
-  offerAnswer(false);
+  offerToKeep();
   live.askNow();
 }
 
@@ -98,7 +101,7 @@ function showSeen(explanation) {
   showSmall($("small"), explanation?.pixels);
   showSteps($("steps"), steps);
   $("steps-note").hidden = steps.length > 0;
-  offerAnswer(explanation !== null);
+  offerToKeep();
 }
 
 // The panels that most visitors never open are fetched when they are.
@@ -118,7 +121,7 @@ function showProblem(problem, retryMs) {
   const sentence = problem.away
     ? `${problem.title}. Your drawing is kept; trying again in ${Math.ceil(retryMs / 1000)} s.`
     : problem.detail || problem.title;
-  cards().forEach((card) => card.failed(sentence));
+  cards().forEach((card) => card.failed(card === answer ? sentence : ""));
   forgetSeen();
 }
 
@@ -222,4 +225,8 @@ tellWhatItReads();
 changed();
 
 // ---- Keeping, sharing, placing: needed later than the first stroke
-import("./extras.js").then(({ offerExtras }) => offerExtras({ drawing, answer, small: $("small") }));
+import("./extras.js").then(({ offerExtras }) => {
+  offerExtras({ drawing, answer, small: $("small") });
+  extrasAreThere = true;
+  offerToKeep();
+});

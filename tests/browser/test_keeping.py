@@ -7,7 +7,7 @@ import json
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import NewPage, Server
 from tests.browser.files import hand_over, picture_of
@@ -100,12 +100,23 @@ def test_reloading_keeps_what_was_drawn_since_a_link_was_copied(screen: PaintScr
     screen.expect_digit(7)
 
 
-def test_nothing_to_keep_is_not_offered(screen: PaintScreen) -> None:
-    for button in (screen.share, screen.save_drawing, screen.save_small, screen.save_answer):
-        expect(button).to_be_disabled()
+def test_nothing_to_keep_is_not_offered_nor_before_it_can_be_kept(new_page: NewPage, server: Server) -> None:
+    """On a slow line the part of the page that keeps things comes long after the first stroke."""
+    page = new_page()
+    held: list[Route] = []
+    page.route("**/extras.js", lambda route: held.append(route))
+    screen = PaintScreen.open(page, server.url)
+    buttons = (screen.share, screen.save_drawing, screen.save_small, screen.save_answer)
     screen.draw_digit(7)
-    for button in (screen.share, screen.save_drawing, screen.save_small, screen.save_answer):
+    screen.expect_digit(7)
+    for button in buttons:
+        expect(button).to_be_disabled()
+    held[0].continue_()
+    for button in buttons:
         expect(button).to_be_enabled()
+    screen.clear.click()
+    for button in buttons:
+        expect(button).to_be_disabled()
 
 
 def test_a_link_is_not_offered_for_a_picture_alone(screen: PaintScreen) -> None:

@@ -104,3 +104,6 @@ def test_two_networks_answer_the_same_drawing_side_by_side(screen: PaintScreen) 
     left, right = screen.answer.bounding_box(), second.bounding_box()
     assert left["y"] == right["y"]
     assert left["x"] + left["width"] <= right["x"]
+    screen.clear.click()  # heard once, not from either card
+    expect(screen.answer.locator(".sentence")).to_have_text("Nothing drawn yet")
+    expect(second.locator(".sentence")).to_have_text("")
