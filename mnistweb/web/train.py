@@ -16,6 +16,7 @@ from flask import send_file as send
 from werkzeug.wrappers import Response as AnyResponse
 
 from mnistweb.recipes.errors import RecipeError, RunError
+from mnistweb.recipes.files import recipe_names
 from mnistweb.recipes.live import WEIGHTS
 from mnistweb.recipes.run_reading import find_run
 from mnistweb.recipes.runs import SETTINGS
@@ -31,6 +32,7 @@ from mnistweb.web.training_form import (
     Filled,
     bases_of,
     choices_of,
+    datasets_here,
     fill_from_form,
     fill_from_recipe,
     make_recipe,
@@ -50,6 +52,7 @@ def train() -> AnyResponse:
     """
     state = _queue().look()
     run, name = request.args.get("run"), request.args.get("name", "")
+    dataset = request.args.get("data-dataset", "")
     if run and _entry(state, run) is None:
         return _to_its_card(run)
     try:
@@ -57,6 +60,9 @@ def train() -> AnyResponse:
     except RecipeError as problem:
         filled = _fresh(state, name=name)
         filled.problems[""] = _sentence(problem)
+    # A recipe says how to learn, and what was chosen to learn from stays; a run says both.
+    if dataset in datasets_here() and filled.recipe in recipe_names():
+        filled.texts["data.dataset"] = dataset
     return _page(state, filled)
 
 

@@ -165,5 +165,7 @@ if ($("run")) {
   document.addEventListener("visibilitychange", () => (document.hidden ? hangUp() : listen()));
   new ResizeObserver(drawCharts).observe($("charts"));
 }
-// The name that was typed goes along when the settings of a recipe are taken.
-$("recipe").form.addEventListener("formdata", (event) => event.formData.set("name", $("name").value));
+// The name that was typed and what was chosen to learn from go along when the settings of a recipe are taken.
+$("recipe").form.addEventListener("formdata", ({ formData }) => {
+  for (const id of ["name", "data-dataset"]) formData.set(id, $(id).value);
+});

@@ -154,12 +154,13 @@ def test_what_is_below_the_axis_is_cut_off_and_not_drawn_upon_it(standing: Serve
     assert dots == 1
 
 
-def test_a_recipe_is_chosen_by_keyboard_in_peace_and_the_name_stays(
+def test_a_recipe_is_chosen_by_keyboard_in_peace_and_name_and_data_stay(
     standing: Server, new_page: NewPage
 ) -> None:
     page = new_page()
     page.goto(f"{standing.url}/train?run=own-2")
     page.get_by_label("Name of the model").fill("mine")
+    page.get_by_label("Learn from").select_option("fashion-mnist")
     recipe = page.get_by_role("combobox", name="Recipe")
     recipe.focus()
     for _ in range(2):
@@ -170,6 +171,7 @@ def test_a_recipe_is_chosen_by_keyboard_in_peace_and_the_name_stays(
     page.get_by_role("button", name="Take its settings").click()
     expect(page.get_by_label("Hidden layers")).to_have_value("128, 64")
     expect(page.get_by_label("Name of the model")).to_have_value("mine")
+    expect(page.get_by_label("Learn from")).to_have_value("fashion-mnist")
     expect(page.get_by_role("heading", name="A new training")).to_be_in_viewport()
     expect(page.locator("#run")).to_have_attribute("data-run", "own-2")
 

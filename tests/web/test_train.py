@@ -215,6 +215,17 @@ def test_the_name_goes_along_when_the_settings_of_a_recipe_are_taken(page: Flask
     assert 'action="/train#new-title"' in text
 
 
+def test_what_to_learn_from_goes_along_too_unless_a_run_says_it(page: FlaskClient, instance: Path) -> None:
+    tiny = '<option value="folder/tiny" selected>'
+    text = page.get("/train?recipe=mlp-64&data-dataset=folder/tiny").text
+    assert tiny in text
+    assert 'type="hidden" name="data-dataset" value="folder/tiny"' in text  # and so once more
+    assert tiny not in page.get("/train?recipe=mlp-64&data-dataset=folder/elsewhere").text
+    post(page)
+    run = TrainingQueue(instance).look().entries[0].run
+    assert tiny in page.get(f"/train?recipe=run/{run}&data-dataset=fashion-mnist").text
+
+
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
