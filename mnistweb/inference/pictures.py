@@ -91,7 +91,7 @@ def _check_range(array: NDArray[Any]) -> tuple[float, float]:
     if array.dtype != np.uint8 and not (lowest >= 0 and highest <= 1):  # written so that NaN is caught too
         flat = array.reshape(-1)
         index = int(np.flatnonzero(~((flat >= 0) & (flat <= 1)))[0])
-        raise PixelsError(f"pixel {index} is {flat[index]:g}; wanted is a number from 0 to 1", index)
+        raise PixelsError(f"pixel {index} is {flat[index]!s}; wanted is a number from 0 to 1", index)
     return lowest, highest
 
 

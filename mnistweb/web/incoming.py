@@ -165,11 +165,11 @@ def pixels_and_steps(
 
 def decode_base64(text: str) -> bytes:
     """The bytes behind base64, bare or in a data URL. Raises ProblemError: broken 400, a wrong type 415."""
-    if text.startswith("data:"):
+    if text[:5].lower() == "data:":  # a URL's scheme is the same in capitals, and so is a media type
         head, comma, text = text.partition(",")
         if not comma:
             raise ProblemError("broken_base64", "The data URL has no comma before its data.")
-        kind, *parameters = head.removeprefix("data:").split(";")
+        kind, *parameters = head.lower().removeprefix("data:").split(";")
         if kind not in IMAGE_TYPES:
             raise ProblemError(
                 "unsupported_media_type", "The data URL is of another type than image/png and image/jpeg."

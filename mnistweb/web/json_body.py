@@ -7,6 +7,7 @@ have misread, is read again by the standard library, which can be asked about ke
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -55,14 +56,32 @@ class JsonReader(Generic[Body]):
             return msgspec.convert(value, self._form)
         except msgspec.ValidationError as error:
             # It may name a key of the client's, which is as long as the client likes.
-            raise ProblemError(
-                "invalid_body", textwrap.shorten(str(error), 200, placeholder="...")
-            ) from error
+            words = textwrap.shorten(_in_words(error, self._form), 200, placeholder="...")
+            raise ProblemError("invalid_body", words) from error
+
+
+def _in_words(error: msgspec.ValidationError, form: type[msgspec.Struct]) -> str:
+    """What msgspec says; of words for a choice it would repeat the wrong one and leave out the right ones."""
+    if not str(error).startswith("Invalid enum value"):
+        return str(error)
+    place = str(error).rpartition(" - at ")[2]
+    found: Any = msgspec.inspect.type_info(form)
+    for key in re.findall(r"\.(\w+)|\[", place):  # such as `$.explain[0]`
+        if key:
+            found = next(each.type for each in found.fields if each.encode_name == key)
+        else:
+            found = found.item_type
+        found = found.type if isinstance(found, msgspec.inspect.Metadata) else found
+    return f"Expected {' or '.join(map(repr, found.values))} - at {place}"
 
 
 def _parse(body: bytes) -> Any:
     if not body:
         raise ProblemError("broken_json", "The body is empty; wanted is a JSON object.")
+    if body.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ProblemError(
+            "broken_json", "The body begins with a byte order mark; wanted is UTF-8 without one."
+        )
     try:
         return json.loads(
             body.decode("utf-8"),
@@ -71,7 +90,9 @@ def _parse(body: bytes) -> Any:
             parse_float=_finite,
         )
     except UnicodeDecodeError as error:
-        raise ProblemError("broken_json", f"Byte {error.start} is not UTF-8.") from error
+        raise ProblemError(
+            "broken_json", f"Byte {error.start} is not UTF-8, in which JSON is wanted."
+        ) from error
     except json.JSONDecodeError as error:
         raise ProblemError(
             "broken_json", f"{error.msg} at line {error.lineno}, column {error.colno}."

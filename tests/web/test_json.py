@@ -85,7 +85,10 @@ OTHER_FORMS = {
     "10**400 among the numbers": ('{"pixels": [0, 1' + "0" * 400 + "]}", "pixels[1]"),
     "a model of another form": ('{"pixels": PIXELS, "model": "../x"}', "model"),
     "a model that is no string": ('{"pixels": PIXELS, "model": 1}', "model"),
-    "an unknown part to explain": ('{"pixels": PIXELS, "explain": ["all"]}', "explain"),
+    "an unknown part to explain": (
+        '{"pixels": PIXELS, "explain": ["all"]}',
+        "'steps' - at `$.explain[0]`",
+    ),
     "explain a string": ('{"pixels": PIXELS, "explain": "steps"}', "explain"),
     "preprocess a number": ('{"pixels": PIXELS, "preprocess": 1}', "preprocess"),
     "half a surrogate pair": ('{"image": "\\ud800"}', "surrogate"),
@@ -104,6 +107,7 @@ NO_PICTURE = {
     "a list among numbers": ([0.0] * 783 + [[0.0]], "lists among them"),
     "-1": ([0.5] * 5 + [-1] + [0.5] * 778, "pixel 5 is -1"),
     "1.0001": ([0.5] * 6 + [1.0001] + [0.5] * 777, "pixel 6 is 1.0001"),
+    "1.0000001": ([1.0000001] + [0.5] * 783, "pixel 0 is 1.0000001"),
     "255": ([0.5] * 783 + [255], "pixel 783 is 255"),
     "1e308": ([1e308] + [0.5] * 783, "pixel 0 is 1e+308"),
     "a row with 2": ([[0.5] * 28] * 27 + [[0.5] * 27 + [2]], "pixel 783 is 2"),
@@ -116,7 +120,9 @@ def filled(text: str | bytes, pixels: list[float]) -> str | bytes:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_not_json_is_400(client: FlaskClient, name: str, pixels: list[float]) -> None:
-    problem(post_json(client, "/predict", BROKEN[name]), 400, "broken_json")
+    found = problem(post_json(client, "/predict", BROKEN[name]), 400, "broken_json")
+    if name in ("UTF-16", "a byte-order mark"):
+        assert "wanted is UTF-8 without one" in found["detail"]
     assert post_json(client, "/predict", {"pixels": pixels}).status_code == 200
 
 

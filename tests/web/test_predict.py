@@ -37,6 +37,7 @@ def test_every_way_of_sending_a_picture_gives_the_same_answer(client: FlaskClien
         client.post("/predict", data=seven, content_type="image/png"),
         post_json(client, "/predict", {"image": as_base64(seven)}),
         post_json(client, "/predict", {"image": "data:image/png;base64," + as_base64(seven)}),
+        post_json(client, "/predict", {"image": "DATA:image/PNG;Base64," + as_base64(seven)}),
         client.post("/predict", data={"image": (io.BytesIO(seven), "seven.png")}),
     ]
     for answer in answers:
