@@ -31,8 +31,12 @@ function show(told) {
   if (told.queue !== run.dataset.queue) refresh(told.queue);
   if (!told.state) return;
   shown = told;
+  if ($("run-sentence").textContent !== told.sentence) {
+    // Read aloud is a new state, and not each epoch: a quick training has several a second.
+    $("run-sentence").ariaLive = told.state === run.dataset.state ? "off" : "polite";
+    $("run-sentence").textContent = told.sentence;
+  }
   run.dataset.state = told.state;
-  if ($("run-sentence").textContent !== told.sentence) $("run-sentence").textContent = told.sentence;
   $("run-stage").textContent = told.total && told.done ? `${told.stage}, ${told.done} of ${told.total}` : told.stage || "progress";
   $("run-progress").parentElement.hidden = told.is_over;
   $("run-progress").max = told.total || 1;

@@ -70,8 +70,20 @@ def test_a_network_is_watched_as_it_learns_survives_a_kill_and_reads_on_the_pain
     queue = json.loads((tmp_path / "training" / "queue.json").read_text())
     os.kill(queue["current"]["pid"], signal.SIGKILL)
     expect(page.locator("#run-sentence")).to_contain_text("Stopped unexpectedly")
-    page.get_by_role("button", name="Resume own-1").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Resume own-1").click()
+    page.evaluate(
+        """() => {
+            const sentence = document.getElementById("run-sentence");
+            window.heard = [];
+            const hear = () => sentence.ariaLive === "off" || heard.push(sentence.textContent);
+            new MutationObserver(hear).observe(sentence, {childList: true});
+        }"""
+    )
     expect(run).to_have_attribute("data-state", "finished", timeout=120_000)
+    heard = page.evaluate("heard")
+    assert "of the test images right" in heard[-1]
+    assert sum(each.startswith("Training, epoch") for each in heard) <= 1, "each epoch is read aloud"
     expect(page.locator("#run-sentence")).to_contain_text("of the test images right")
     expect(page.locator("#epoch-rows tr")).to_have_count(20)
 
