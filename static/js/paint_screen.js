@@ -117,7 +117,7 @@ async function showInside({ explanation, labels }) {
 }
 
 function showProblem(problem, retryMs) {
-  if (problem.code === "blank_image") return forget(drawing.hasPicture ? problem.detail : "Nothing drawn yet");
+  if (problem.code === "blank_image") return forget(problem.detail); // a frame, say, or what was erased altogether
   const sentence = problem.away
     ? `${problem.title}. Your drawing is kept; trying again in ${Math.ceil(retryMs / 1000)} s.`
     : problem.detail || problem.title;
@@ -216,6 +216,7 @@ for (const id of ["reasons", "layers"]) {
 showOnBoard($("paint-canvas"), drawing);
 const updateCursor = showBrush($("paint-canvas"), tool);
 nameBrush();
+addEventListener("pageshow", nameBrush); // whoever comes back finds the slider where it was left; nothing else tells
 drawWithPointer($("paint-canvas"), drawing, tool, () => $("live").checked && !drawing.isDot && live.askSoon(true));
 drawWithKeys($("paint-canvas"), document.querySelector(".cell"), drawing, tool, commands, (sentence) => {
   $("cell-report").textContent = sentence;

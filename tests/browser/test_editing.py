@@ -62,7 +62,7 @@ def test_the_eraser_removes_ink_and_can_be_undone(screen: PaintScreen) -> None:
     assert screen.ink() == inked
 
 
-def test_a_drawing_that_is_erased_altogether_is_nothing_drawn(screen: PaintScreen) -> None:
+def test_a_drawing_that_is_erased_altogether_is_a_blank_picture(screen: PaintScreen) -> None:
     # Only the server can tell: there are strokes, but no ink is left of them.
     screen.page.expected_errors.append("422")
     screen.draw([LINE])
@@ -72,6 +72,8 @@ def test_a_drawing_that_is_erased_altogether_is_nothing_drawn(screen: PaintScree
     screen.draw([[(0.5, 0.1), (0.5, 0.9)]])
     assert screen.ink() == 0
     screen.expect_state("empty")
+    # Not that nothing was drawn: the same is answered to a frame, or to a sheet that is inked all over.
+    expect(screen.answer.locator(".sentence")).to_contain_text("the picture is blank")
 
 
 def test_clear_empties_sheet_and_answer_and_can_be_undone(screen: PaintScreen) -> None:

@@ -83,9 +83,12 @@ def test_going_away_and_back_keeps_the_drawing(screen: PaintScreen, server: Serv
     screen.wait_for_extras()
     screen.draw_digit(3)
     screen.expect_digit(3)
+    screen.brush.fill("10")
     screen.page.goto(f"{server.url}/upload")
     screen.page.go_back()
     screen.expect_digit(3)
+    expect(screen.brush).to_have_value("10")
+    expect(screen.brush).to_have_attribute("aria-valuetext", "10 % of the sheet")
 
 
 def test_reloading_keeps_what_was_drawn_since_a_link_was_copied(screen: PaintScreen) -> None:

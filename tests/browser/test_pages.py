@@ -236,6 +236,19 @@ def test_a_late_answer_of_the_debug_page_does_not_replace_a_newer_one(
     expect(page.locator("#debug-notice")).to_have_text("digit 7.png was read.")
 
 
+def test_without_scripts_the_debug_page_says_how_it_answers(new_page: NewPage, server: Server) -> None:
+    page = new_page(java_script_enabled=False)
+    page.expected_errors.append("415")  # type: ignore[attr-defined]
+    page.goto(f"{server.url}/debug-image")
+    expect(page.locator("noscript .notice")).to_contain_text("the answer comes as JSON")
+    page.locator("input[type=file]").set_input_files(BROKEN)
+    page.get_by_role("button", name="Show the numbers").click()
+    detail = page.locator(".lead")  # written in small letters, to stand behind a colon as well
+    expect(detail).to_have_text("a text was sent; a PNG or JPEG picture is wanted")
+    begins = "element => getComputedStyle(element, '::first-letter').textTransform"
+    assert detail.evaluate(begins) == "uppercase"
+
+
 def test_an_unknown_address_gets_a_page_in_the_same_dress(new_page: NewPage, server: Server) -> None:
     page = new_page()
     page.expected_errors.append("404")  # type: ignore[attr-defined]
