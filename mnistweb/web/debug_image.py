@@ -43,12 +43,13 @@ def page() -> str:
 
 
 @blueprint.post("/debug-image")
-@describes(DebugAnswer, body=PredictBody, files=ONE_PICTURE)
+@describes(DebugAnswer, body=PredictBody, files=ONE_PICTURE, query=("model",), problems=(404,))
 def debug_image() -> Response:
     """Say what the network would see of one picture, and save it."""
     incoming = read_one()
     models = loaded_models()
-    frame = models.get(incoming.model).frame if incoming.model in models.names else MNIST_FRAME
+    # Without any model there is still something to be seen, as long as none is named.
+    frame = models.get(incoming.model).frame if incoming.model or len(models) else MNIST_FRAME
     prepared = prepare_source(incoming.sources[0], incoming, PixelBudget(), keep_steps=True, frame=frame)
     pixels = prepared.pixels
     name, reason = _save(png(np.round(pixels * 255).astype(np.uint8)))

@@ -84,7 +84,7 @@ def read_one() -> Incoming:
         if not incoming.sources[0]:
             raise ProblemError("no_image", "The file in the field image is empty.")
         return incoming
-    raise _unsupported("application/json", "multipart/form-data", *IMAGE_TYPES)
+    raise unsupported_type("application/json", "multipart/form-data", *IMAGE_TYPES)
 
 
 def read_several() -> Incoming:
@@ -103,7 +103,7 @@ def read_several() -> Incoming:
     elif kind == "multipart/form-data":
         incoming = read_form()
     else:
-        raise _unsupported("application/json", "multipart/form-data")
+        raise unsupported_type("application/json", "multipart/form-data")
     if len(incoming.sources) > limit:
         raise ProblemError(
             "too_large", f"{len(incoming.sources):,} pictures were sent; at most {limit:,} are taken at once."
@@ -114,12 +114,22 @@ def read_several() -> Incoming:
 def read_form() -> Incoming:
     """The files in the field `image` of a multipart form, at least one. Raises ProblemError."""
     if request.mimetype != "multipart/form-data":
-        raise _unsupported("multipart/form-data")
+        raise unsupported_type("multipart/form-data")
     request.environ["wsgi.input"] = io.BytesIO(read_body())  # so that none is parsed that was cut off
     files = request.files.getlist("image")
     if not files:
         raise ProblemError("no_image", "The form has no file in a field named image.")
     return Incoming([file.read() for file in files], _model(request.form.get("model")))
+
+
+def unsupported_type(*wanted: str) -> ProblemError:
+    """The body of the request is of none of the wanted types, which `Accept-Post` has for programs."""
+    return ProblemError(
+        "unsupported_media_type",
+        f"{'The body is of another type' if request.mimetype else 'No Content-Type was sent'}; "
+        f"wanted is {' or '.join(wanted)}.",
+        {"Accept-Post": ", ".join(wanted)},
+    )
 
 
 def _model(in_body: str | None) -> str | None:
@@ -215,14 +225,6 @@ def _one_of(**given: Any) -> Any:
         said = "Both came" if found else "Neither came"
         raise ProblemError("invalid_body", f"{said}, {' and '.join(given)}; wanted is one of them.")
     return next(iter(found.values()))
-
-
-def _unsupported(*wanted: str) -> ProblemError:
-    return ProblemError(
-        "unsupported_media_type",
-        f"Wanted is a body of the type {' or '.join(wanted)}.",
-        {"Accept-Post": ", ".join(wanted)},
-    )
 
 
 def _reason(error: ValueError) -> str:

@@ -24,6 +24,7 @@ from mnistweb.inference.errors import PixelsError
 from mnistweb.web.answers import json_response
 from mnistweb.web.body import read_body
 from mnistweb.web.errors import ProblemError
+from mnistweb.web.incoming import unsupported_type
 from mnistweb.web.json_body import JsonReader
 from mnistweb.web.loaded import loaded_models
 from mnistweb.web.metrics import count_predictions
@@ -129,7 +130,7 @@ def _model(name: str, version: str) -> DigitClassifier:
 def _read_request() -> tuple[InferBody, bytes | None]:
     """The JSON of a request and the bytes behind it, None when there is nothing but JSON."""
     if request.mimetype not in ("", "application/json", "application/octet-stream"):
-        raise ProblemError("unsupported_media_type", "Wanted is a body of the type application/json.")
+        raise unsupported_type("application/json", "application/octet-stream")
     body = read_body()
     said = request.headers.get(_HEADER_LENGTH)
     raw = None

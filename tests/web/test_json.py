@@ -206,8 +206,13 @@ def test_another_content_type_is_415_and_says_which_are_taken(
 ) -> None:
     response = client.post("/predict", data=b'{"pixels": []}', content_type=content_type)
     found = problem(response, 415, "unsupported_media_type")
-    assert "application/json" in found["detail"]
+    came = "The body is of another type" if content_type else "No Content-Type was sent"
+    assert found["detail"].startswith(f"{came}; wanted is application/json")
     assert "image/png" in response.headers["Accept-Post"]
+    if content_type:  # the Open Inference Protocol takes a body without a type for JSON
+        response = client.post("/v2/models/tiny/infer", data=b"{}", content_type=content_type)
+        problem(response, 415, "unsupported_media_type")
+        assert response.headers["Accept-Post"] == "application/json, application/octet-stream"
 
 
 def test_a_charset_with_the_content_type_is_fine(client: FlaskClient, pixels: list[float]) -> None:

@@ -120,6 +120,14 @@ def test_every_body_of_predict_is_a_body_of_debug_image(
     problem(post_json(client, "/debug-image", {"pixels": [0] * 784}), 422, "blank_image")
 
 
+def test_what_a_model_sees_needs_that_model(
+    client: FlaskClient, empty_client: FlaskClient, seven: bytes
+) -> None:
+    picture = {"data": seven, "content_type": "image/png"}
+    problem(client.post("/debug-image?model=nobody", **picture), 404, "unknown_model")
+    assert empty_client.post("/debug-image", **picture).status_code == 200  # MNIST's form is there without
+
+
 def test_the_debug_image_is_saved_and_served_again(client: FlaskClient, pixels: list[float]) -> None:
     name = post_json(client, "/debug-image", {"pixels": pixels}).json["saved_debug_image"]
     assert re.fullmatch(r"[0-9a-f]{32}\.png", name)
