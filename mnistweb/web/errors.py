@@ -161,17 +161,19 @@ def _answer(error: Exception) -> Response:
 
 
 def _begins_beyond_the_end() -> bool:
-    """Whether one part was asked for, in bytes, that the file is too short for.
+    """Whether one part was asked for, in bytes, that begins where the file has ended.
 
     That is what a client asks that goes on with a download it had whole already: it takes 416 for "that was
     all", and the file itself for a server that cannot give parts (RFC 9110, section 15.5.17).
     """
     wanted = request.range
-    return wanted is not None and wanted.units == "bytes" and len(wanted.ranges) == 1
+    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
+        return False
+    return wanted.ranges[0][0] >= 0  # else it is the last so many bytes, and of a shorter file those are all
 
 
 def _whole() -> Response:
-    """The file of which several parts were asked for, a part in an unknown unit, or one that makes no sense.
+    """The file of which several parts were asked for, more than all of it, or a part that makes no sense.
 
     A server need not heed such a Range, and must not heed one in a unit that it does not know (RFC 9110,
     section 14.2). Werkzeug refuses them all.
