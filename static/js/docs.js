@@ -14,4 +14,6 @@ window.SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
+  // It takes itself for the whole page; whoever goes from landmark to landmark would find two main parts.
+  onComplete: () => place.querySelector("main")?.setAttribute("role", "group"),
 });
