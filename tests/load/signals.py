@@ -44,6 +44,7 @@ def reload(server: LiveServer, number: int) -> None:
 def restart(server: LiveServer, number: int) -> None:
     """End it as orchestrators do, and start it again."""
     server.__exit__()
+    server.process.wait(60)
     server.__enter__()
 
 

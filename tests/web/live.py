@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -73,11 +74,7 @@ class LiveServer:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.terminate()
-            try:
-                self.process.wait(60)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            _ending.append(self.process)
 
     @property
     def log(self) -> str:
@@ -92,7 +89,7 @@ class LiveServer:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health-check", timeout=30):
                     return
             except OSError:
-                time.sleep(0.05)
+                time.sleep(0.02)
         raise RuntimeError(f"the server did not come up:\n{self.log}")
 
     def signal(self, number: signal.Signals) -> None:
@@ -126,6 +123,21 @@ class LiveServer:
         """The process ids of the workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(each) for each in children.split()]
+
+
+# gunicorn sleeps through most of the third of a second in which it ends; other tests go on meanwhile. What is
+# to be seen of a server's end waits for its process.
+_ending: list[subprocess.Popen[bytes]] = []
+
+
+@atexit.register
+def _wait_for_those_that_end() -> None:
+    for process in _ending:
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def read_answer(connection: socket.socket, *, without_body: bool = False) -> Answer:
