@@ -338,8 +338,8 @@ def test_answers_that_take_long_do_not_wait_for_one_another(tmp_path: Path) -> N
 
 
 def test_many_quick_answers_in_one_round_are_no_sign_of_a_stuck_worker(tmp_path: Path) -> None:
-    """The guard is notify() in _answer_quickly; without it the worker is killed after two seconds."""
-    with asked_at_once(tmp_path, 45, WORKER_TIMEOUT_SECONDS="2") as connections:
+    """The guard is notify() in _answer_quickly; without it the worker is killed within three seconds."""
+    with asked_at_once(tmp_path, 36, WORKER_TIMEOUT_SECONDS="2") as connections:
         assert {read_answer(connection).status for connection in connections} == {200}
 
 
