@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mnistweb.data import load_dataset
+from mnistweb.data.dataset import Dataset
 from mnistweb.inference import DigitClassifier
 from mnistweb.recipes.drawn_sources import VALIDATION_SEED, as_inputs
 from mnistweb.recipes.files import load_recipe
@@ -54,14 +55,19 @@ def test_a_shipped_model_was_made_by_the_recipe_of_its_name(name: str) -> None:
     assert recorded["seed"] == wanted.training.seed
 
 
+@pytest.fixture(scope="module")
+def mnist_test(real_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """MNIST's 10,000 test images."""
+    return load_dataset("mnist", "test", data_dir=real_data_dir, cache_dir=tmp_path_factory.mktemp("cache"))
+
+
 @pytest.mark.parametrize(("name", "promised"), PROMISED.items())
 def test_a_shipped_model_reads_what_is_promised(
-    name: str, promised: tuple[float, float], real_data_dir: Path, tmp_path: Path
+    name: str, promised: tuple[float, float], real_data_dir: Path, mnist_test: Dataset
 ) -> None:
     classifier = classifier_of(name)
-    test = load_dataset("mnist", "test", data_dir=real_data_dir, cache_dir=tmp_path)
     for images, labels, least in (
-        (test.images, test.labels, promised[0]),
+        (mnist_test.images, mnist_test.labels, promised[0]),
         (*drawings(real_data_dir), promised[1]),
     ):
         answers = [classifier.probabilities(part).argmax(axis=1) for part in np.array_split(images, 40)]
