@@ -18,14 +18,16 @@ from pathlib import Path
 from tests.web.live import LiveServer
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-SECONDS = "15"
+# So many for each route, beside those that reach into every corner of the document: some 1,200 in all. With a
+# limit of time instead, a machine that is busy would look less closely, and none would ever be done earlier.
+EXAMPLES = "40"
 
 
 def test_every_answer_is_as_the_document_says(server: LiveServer, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)]
     address = f"http://127.0.0.1:{server.port}/openapi.json"
     done = subprocess.run(
-        [*command, "run", address, "--max-time", SECONDS, "--max-examples", "5", "--seed", "1", "--no-color"],
+        [*command, "run", address, "--max-examples", EXAMPLES, "--seed", "1", "--no-color"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONIOENCODING": "utf-8"},
         capture_output=True,
@@ -35,5 +37,5 @@ def test_every_answer_is_as_the_document_says(server: LiveServer, tmp_path: Path
     assert done.returncode == 0, done.stdout[-20_000:]
     generated = re.search(r"([\d,]+) generated", done.stdout)
     assert generated is not None
-    assert int(generated[1].replace(",", "")) > 100
+    assert int(generated[1].replace(",", "")) > 1000
     assert '"level":"error"' not in server.log
