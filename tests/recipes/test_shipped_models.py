@@ -74,12 +74,19 @@ def test_a_shipped_model_reads_what_is_promised(
         assert np.mean(np.concatenate(answers) == labels) >= least
 
 
-@pytest.mark.parametrize("name", PROMISED)
-def test_a_straight_line_is_surely_a_one(name: str) -> None:
-    """It is the digit that is drawn most simply, by arrow keys not in any other way."""
+@pytest.fixture(scope="module")
+def straight_ones() -> tuple[np.ndarray, np.ndarray]:
+    """Pictures of straight lines, as the network takes them, and their labels."""
     images, labels = draw_straight_ones(np.arange(300), VALIDATION_SEED)
+    return as_inputs(images), labels
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_straight_line_is_surely_a_one(name: str, straight_ones: tuple[np.ndarray, np.ndarray]) -> None:
+    """It is the digit that is drawn most simply, by arrow keys not in any other way."""
+    images, labels = straight_ones
     classifier = classifier_of(name)
-    probabilities = classifier.probabilities(as_inputs(images))
+    probabilities = classifier.probabilities(images)
     sure = probabilities.max(axis=1) >= classifier.saved.verdict["digit_at_least"]
     assert np.mean((probabilities.argmax(axis=1) == labels) & sure) >= 0.95
 
