@@ -6,8 +6,6 @@ digit.
 
 from __future__ import annotations
 
-import gzip
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageCms, ImageDraw, ImageFilter
 
+from mnistweb.data.catalogue import MNIST
+from mnistweb.data.finding import find_file
+from mnistweb.data.idx import read_idx
 from mnistweb.imaging.decode import decode_image
 from mnistweb.imaging.errors import BlankImageError, ImageError, ImageTooSmallError
 from mnistweb.imaging.preprocess import preprocess
@@ -321,8 +322,7 @@ def test_the_input_is_left_alone_and_equal_inputs_give_equal_pixels():
 
 
 def test_mnist_itself_comes_out_nearly_unchanged(real_data_dir):
-    with gzip.open(real_data_dir / "mnist" / "t10k-images-idx3-ubyte.gz") as file:
-        images = np.frombuffer(file.read()[16:], np.uint8).reshape(-1, 28, 28)[:1000]
+    images = read_idx(find_file([real_data_dir], MNIST, MNIST.part("test")[0]))[:1000]
     changes = np.array([np.abs(preprocess(image).pixels - image / 255).mean() for image in images])
     # A few have specks, which MNIST's makers left in; without them the digit is a little larger.
     assert changes.mean() < 0.001

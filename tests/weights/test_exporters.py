@@ -82,7 +82,7 @@ def test_onnx_runtime_agrees_on_a_thousand_real_digits(tmp_path, real_data_dir):
     from mnistweb.resources import shipped_weights_folder
     from mnistweb.weights import read_model
 
-    digits = load_dataset("mnist", "test", data_dir=real_data_dir / "mnist", cache_dir=tmp_path).images[:1000]
+    digits = load_dataset("mnist", "test", data_dir=real_data_dir, cache_dir=tmp_path).images[:1000]
     files = sorted(shipped_weights_folder().glob("*.pkl"))
     assert files
     for path in files:
