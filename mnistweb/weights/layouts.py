@@ -207,9 +207,10 @@ def _state_dict(value: Mapping[str, Any]) -> Found:
 
 
 def _norm(prefix: str, parts: Mapping[str, np.ndarray], previous: str | None) -> Norm:
-    shapes = {array.shape for array in parts.values()}
-    if len(shapes) != 1 or len(shape := shapes.pop()) != 1:
-        raise WeightsError(f"{prefix}: the arrays of a batch norm must all be of one length, got {shape}")
+    shapes = list(dict.fromkeys(array.shape for array in parts.values()))
+    if len(shapes) != 1 or len(shapes[0]) != 1:
+        got = ", ".join(map(str, shapes))
+        raise WeightsError(f"{prefix}: the arrays of a batch norm must all be of one length, got {got}")
     names = {"weight": "gamma", "bias": "beta", "running_mean": "running_mean", "running_var": "running_var"}
     return Norm(prefix, {names[part]: array for part, array in parts.items()}, previous)
 
