@@ -41,7 +41,13 @@ _LOGIT_OFFSETS = {"no-maximum": 100.0}
     help=f"How many entries of each parameter to nudge.  [default: {_OF_A_MODEL} of MODEL, "
     f"{_OF_THE_PRACTICE_NETWORK} of the practice network]",
 )
-@click.option("--seed", default=0, show_default=True, help="Draws the pictures, the entries and the weights.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Draws the pictures, the entries and the weights.",
+)
 @failing_cleanly
 def gradcheck(
     model: str | None, mistake_name: str | None, list_them: bool, entries: int | None, seed: int

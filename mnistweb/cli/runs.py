@@ -91,7 +91,7 @@ def folder_of(name: str) -> Path:
         return find_run(name)
     except RunError:
         if Path(name).is_dir():
-            return Path(name)
+            return Path(name).resolve()  # "." has no name, by which a run is called
         raise RunError(f"{name} is neither a folder nor a run in {runs_folder()}") from None
 
 

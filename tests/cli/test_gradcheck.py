@@ -85,7 +85,9 @@ def test_all_mistakes_are_listed() -> None:
     assert [line.split()[0] for line in done.output.splitlines() if line[0] != " "] == list(MISTAKES)
 
 
-@pytest.mark.parametrize("words", [["--break", "nothing"], ["--entries", "0"], ["one", "two"]])
+@pytest.mark.parametrize(
+    "words", [["--break", "nothing"], ["--entries", "0"], ["--seed", "-1"], ["one", "two"]]
+)
 def test_nonsense_is_refused(words: list[str]) -> None:
     assert gradcheck(*words).exit_code == 2
 

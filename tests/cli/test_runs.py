@@ -65,6 +65,15 @@ def test_a_run_is_shown_with_settings_seed_hash_and_curves():
     )
 
 
+def test_the_folder_one_stands_in_is_called_by_its_name(runs, monkeypatch):
+    for folder, words in (
+        (runs / "first", "first: finished"),
+        (runs, "runs: broken, runs is not the folder of"),
+    ):
+        monkeypatch.chdir(folder)
+        assert run("runs", ".").output.startswith(words)
+
+
 def test_a_long_run_is_shown_in_a_few_lines_and_says_how_to_see_them_all(runs):
     make_run(runs / "long", epochs=300)
     output = run("runs", "long").output
