@@ -222,6 +222,8 @@ def test_every_truncation_of_safetensors_is_refused():
         (b"[" + b"9" * 5000 + b"]", "an integer of 5,000 digits"),
         (b'{"a": 1, "a": 2}', "the same key twice"),
         (b"[" * 2000 + b"]" * 2000, "nested too deep"),
+        (b'{"a": ' * 101 + b"1" + b"}" * 101, "nested too deep"),
+        (b'"' + b'\\"' * 1_000_000, "no JSON: Unterminated string"),  # without looking at it a million times
         (b"[" * 100_001, "more than 100,000 lists"),
         (b"," * 1_000_001, "1,000,000 values"),
     ],
@@ -238,6 +240,10 @@ PLAIN = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
+
+
+def test_brackets_in_a_text_are_no_nesting():
+    assert parse_json(b'["' + b"[" * 500 + b'\\"[[", []]') == ["[" * 500 + '"[[', []]
 
 
 @given(PLAIN)
