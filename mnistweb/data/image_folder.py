@@ -15,12 +15,17 @@ _SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
 def picture_files(folder: str | os.PathLike[str]) -> dict[str, list[Path]]:
-    """The PNG and JPEG files of each subfolder that has any, by the subfolder's name, both in order."""
+    """The PNG and JPEG files of each subfolder that has any, by the subfolder's name, both in order.
+
+    Hidden ones are passed over: macOS puts a "._7.png" that is no picture beside each 7.png it copies.
+    """
     found = {}
     for subfolder in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
-        files = sorted(path for path in subfolder.iterdir() if path.suffix.lower() in _SUFFIXES)
-        if files and not subfolder.name.startswith("."):
-            found[subfolder.name] = files
+        if subfolder.name.startswith("."):
+            continue
+        files = [path for path in subfolder.iterdir() if path.suffix.lower() in _SUFFIXES]
+        if shown := sorted(path for path in files if not path.name.startswith(".")):
+            found[subfolder.name] = shown
     return found
 
 

@@ -36,6 +36,7 @@ def test_the_folder_a_picture_lies_in_is_its_label(tmp_path: Path) -> None:
     drawn(tmp_path, "0", 3)
     drawn(tmp_path, "7", 2, "jpg")
     (tmp_path / "7" / "notes.txt").write_text("not a picture")
+    (tmp_path / "7" / "._00.jpg").write_bytes(b"\0\5\x16\7what macOS notes of a file")
     dataset = read_image_folder(tmp_path, decode=decode)
     assert dataset.labels.tolist() == [0, 0, 0, 7, 7]
     assert dataset.label_names == tuple("0123456789")
