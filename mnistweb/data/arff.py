@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import BOM_UTF8
 
 import numpy as np
 
@@ -24,10 +25,11 @@ _NUMERIC = {"numeric", "real", "integer"}
 def read_arff(path: str | os.PathLike[str]) -> Dataset:
     """Read an ARFF file, gzip-compressed or not. Raises DataError naming the line that is wrong."""
     content = read_unpacked(path)
-    if b"\0" in content or not content.lstrip().startswith((b"%", b"@")):
+    if b"\0" in content or not content.removeprefix(BOM_UTF8).lstrip().startswith((b"%", b"@")):
         raise DataError(f"{path}: not an ARFF file; it looks like {looks_like(content[:64])}")
     lines = [(number, line) for number, line in numbered_lines(content) if not line.startswith("%")]
-    starts = (place for place, (_, line) in enumerate(lines) if line.strip().lower() == "@data")
+    # What follows the word may be a comment.
+    starts = (place for place, (_, line) in enumerate(lines) if line.lower().split()[0] == "@data")
     start = next(starts, None)
     if start is None:
         raise DataError(f"{path}: there is no @data line in it")
@@ -48,7 +50,8 @@ def _label_column(header: list[tuple[int, str]], path: str | os.PathLike[str]) -
         attribute = _ATTRIBUTE.match(line.strip())
         if attribute is None:
             raise DataError(f"{path}: line {number}: {line[:60]!r} is no attribute with a name and a type")
-        attributes.append((attribute[1].strip("'\"").lower(), attribute[2].strip().lower()))
+        # Some programs write "real [0, 255]".
+        attributes.append((attribute[1].strip("'\"").lower(), attribute[2].lower().split()[0]))
     if len(attributes) != PIXELS + 1:
         raise DataError(f"{path}: {len(attributes)} attributes, wanted {PIXELS} pixels and a label")
     nominal = [place for place, (_, kind) in enumerate(attributes) if kind not in _NUMERIC]

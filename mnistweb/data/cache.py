@@ -15,7 +15,7 @@ from mnistweb.data.dataset import Dataset
 from mnistweb.data.errors import DataError
 from mnistweb.files import remove_leftovers, write_atomically
 
-_VERSION = 1
+_VERSION = 2  # one more whenever the same files are read as something else
 
 
 def fingerprint(paths: list[Path]) -> str:

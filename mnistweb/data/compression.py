@@ -20,6 +20,16 @@ MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 
 GZIP_MAGIC = b"\x1f\x8b"
 
+# What is not read here, and what to do about it.
+_OTHER_KINDS = {
+    b"BZh": "a bzip2 archive; unpack it with `bunzip2` first",
+    b"\xfd7zXZ\0": "an xz archive; unpack it with `unxz` first",
+    b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it with `unzstd` first",
+    b"\x93NUMPY": "an array in NumPy's own format",
+    b"\xff\xfe": "text in UTF-16; save it as UTF-8",
+    b"\xfe\xff": "text in UTF-16; save it as UTF-8",
+}
+
 
 @contextlib.contextmanager
 def open_unpacked(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
@@ -91,11 +101,14 @@ def looks_like(head: bytes) -> str:
     if start.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the file itself"
     if head.startswith(b"PK\x03\x04"):
-        return "a ZIP archive; unpack it first"
+        return "a ZIP archive, or an .npz, which is one; unpack it first"
     if head.startswith(COMPRESS_MAGIC):
         return "a compress (.Z) archive; unpack it with `gzip -d` first"
     if head.startswith(GZIP_MAGIC):
         return "gzip inside gzip"
+    for magic, kind in _OTHER_KINDS.items():
+        if head.startswith(magic):
+            return kind
     if head.startswith(b"\x80") and len(head) > 1 and head[1] <= 5:
         return "a pickle"
     if head.startswith((b"\x89PNG", b"\xff\xd8\xff")):

@@ -100,16 +100,19 @@ def from_pixels(
     name: str,
     label_names: Sequence[str] = DIGIT_NAMES,
     *,
-    white: int = 255,
+    white: int | None = None,
 ) -> Dataset:
     """Make a Dataset from numbers 0..`white` of shape (N, 28, 28) or (N, 784) and whole labels (N,).
 
+    white: 1 or 255; by default 1 if no number is larger, as in pictures that have been scaled already.
     Raises DataError when the shapes do not fit or a value is out of range.
     """
     if images.ndim not in (2, 3) or images.shape[1:] not in ((28, 28), (784,)):
         raise DataError(f"{name}: pictures must be 28x28 pixels, got an array of shape {images.shape}")
     if labels.ndim != 1 or len(labels) != len(images):
         raise DataError(f"{name}: {len(images):,} pictures do not go with labels of shape {labels.shape}")
+    if white is None:
+        white = 1 if images.size and images.max() <= 1 else 255
     # Written so that NaN fails as well.
     if images.dtype != np.uint8 and images.size and not (images.min() >= 0 and images.max() <= white):
         raise DataError(f"{name}: pixels must lie in 0..{white}, found {images.min()} to {images.max()}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,8 +107,9 @@ def _class_names(path: Path) -> tuple[str, ...]:
         raise DataError(f"{path}: cannot be read as text in UTF-8") from error
     names = tuple(line.strip() for line in lines if line.strip())
     if not len(names) == len(set(names)) == len(DIGIT_NAMES):
+        twice = next((f", {name!r:.60} twice" for name in names if names.count(name) > 1), "")
         raise DataError(
-            f"{path}: wanted are {len(DIGIT_NAMES)} different names, one a line; got {len(names)}"
+            f"{path}: wanted are {len(DIGIT_NAMES)} different names, one a line; got {len(names)}{twice}"
         )
     for name in names:
         if len(name) > _MOST_CHARACTERS or not name.isprintable():
@@ -117,7 +119,7 @@ def _class_names(path: Path) -> tuple[str, ...]:
 
 def _file(path: Path, split: str, load_pickle: Callable[[bytes], Any] | None) -> _Found:
     with open_unpacked(path) as file:
-        head = file.read(64)
+        head = file.read(64).removeprefix(BOM_UTF8)
     name = f"{path.name}/{split}"
     if head[:1] in (b"\x80", b"("):  # how pickles of all protocols that hold a tuple begin
         if load_pickle is None:
@@ -157,7 +159,9 @@ def _part(whole: Dataset, split: str, name: str) -> Dataset:
         rows = np.arange(_MNIST_ROWS)
         chosen = rows[:_MNIST_TRAINING_ROWS] if split == "train" else rows[_MNIST_TRAINING_ROWS:]
         return whole.take(chosen, name=name)
-    train, test = whole.split(_TEST_SHARE, _TEST_SEED)
+    if len(whole) < 2:
+        raise DataError(f"{whole.name}: only one picture; wanted are some to learn from and some to test by")
+    train, test = whole.split(max(1, round(_TEST_SHARE * len(whole))), _TEST_SEED)
     return replace(train if split == "train" else test, name=name)
 
 

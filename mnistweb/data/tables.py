@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8  # what spreadsheets begin their files with
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from mnistweb.data.dataset import Dataset, from_pixels
 from mnistweb.data.errors import DataError
 
 PIXELS = 28 * 28
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 _ROWS_AT_ONCE = 2000  # bounds the memory of a table that is read as text
 
 
@@ -29,7 +31,7 @@ def read_csv(path: str | os.PathLike[str], *, label: str | None = None) -> Datas
         raise DataError(f"{path}: not a CSV file; it looks like {looks_like(content[:64])}")
     lines = numbered_lines(content)
     header = [field.strip(' "').lower() for field in lines[0][1].split(",")]
-    has_header = not all(_is_number(field) for field in header)
+    has_header = _is_header(header)
     rows = read_rows(lines[1:] if has_header else lines, PIXELS + 1, str(path))
     position = label or (_by_name(header) if has_header else None) or _by_values(rows, str(path))
     return from_rows(rows, 0 if position == "first" else PIXELS, os.path.basename(path))
@@ -37,7 +39,7 @@ def read_csv(path: str | os.PathLike[str], *, label: str | None = None) -> Datas
 
 def numbered_lines(content: bytes) -> list[tuple[int, str]]:
     """The lines that are not blank, each with its number in the file, counted from 1."""
-    lines = enumerate(content.decode("latin-1").splitlines(), start=1)
+    lines = enumerate(content.removeprefix(BOM_UTF8).decode("latin-1").splitlines(), start=1)
     return [(number, line) for number, line in lines if line.strip()]
 
 
@@ -63,10 +65,7 @@ def read_rows(lines: Sequence[tuple[int, str]], columns: int, name: str) -> np.n
 
 def from_rows(rows: np.ndarray, label_column: int, name: str) -> Dataset:
     """Make a Dataset from numbers (N, 785), pixels 0..255 or 0..1, and the column that is the label."""
-    labels = rows[:, label_column]
-    pixels = np.delete(rows, label_column, axis=1)
-    # A picture whose brightest pixel of all is 1 has been scaled already.
-    return from_pixels(pixels, labels, name, white=1 if pixels.max() <= 1 else 255)
+    return from_pixels(np.delete(rows, label_column, axis=1), rows[:, label_column], name)
 
 
 def _numbers(lines: list[str]) -> np.ndarray:
@@ -82,7 +81,11 @@ def _first_fault(chunk: Sequence[tuple[int, str]], columns: int, name: str) -> D
     for number, line in chunk:
         fields = line.split(",")
         if len(fields) != columns:
-            return DataError(f"{name}: line {number}: {len(fields)} columns, wanted {columns}")
+            other = next(
+                (word for mark, word in _OTHER_SEPARATORS.items() if line.count(mark) >= columns - 1), ""
+            )
+            hint = f"; they are separated by {other}, wanted are commas" if other else ""
+            return DataError(f"{name}: line {number}: {len(fields)} columns, wanted {columns}{hint}")
         for column, field in enumerate(fields, start=1):
             if not _is_number(field.strip(' "')):
                 return DataError(f"{name}: line {number}: column {column} is {field[:20]!r}, not a number")
@@ -94,7 +97,16 @@ def _is_number(field: str) -> bool:
         float(field)
     except ValueError:
         return False
-    return True
+    return "_" not in field  # Python reads 1_000, nobody else does
+
+
+def _is_header(fields: Sequence[str]) -> bool:
+    """Whether these are the names of columns. A row with a fault in it must not be taken for them and lost.
+
+    Names may be numbers too ("label,0,1,2"), but differ from one another; pixels never all do.
+    """
+    numbers = sum(map(_is_number, fields))
+    return numbers == 0 or (numbers < len(fields) == len(set(fields)))
 
 
 def _by_name(header: list[str]) -> str | None:
@@ -112,5 +124,8 @@ def _by_values(rows: np.ndarray, name: str) -> str:
     if not variety:
         raise DataError(f"{name}: neither the first nor the last column holds labels 0..9")
     if len(set(variety.values())) < len(variety):
-        raise DataError(f'{name}: the first or the last column may be the label; say label="first" or "last"')
+        raise DataError(
+            f"{name}: the first or the last column may be the label; say so in a header line, "
+            'or label="first" or "last"'
+        )
     return max(variety, key=lambda position: variety[position])

@@ -107,7 +107,7 @@ def test_a_file_beside_the_idx_files_names_the_classes(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (b"one\ntwo\n", "wanted are 10 different names, one a line; got 2"),
-        (b"a\n" * 10, "10 different names"),
+        (b"a\n" * 10, "10 different names, one a line; got 10, 'a' twice"),
         ("\n".join("abcdefghi").encode() + b"\n" + b"x" * 41, "is not a name of 1 to 40 characters"),
         ("\n".join("abcdefghi").encode() + b"\nj\x1b[1m", "is not a name"),
         (b"\xff", "cannot be read as text"),
@@ -151,6 +151,31 @@ def test_a_csv_file_gives_a_tenth_of_itself_for_testing(tmp_path: Path) -> None:
         "digits.csv-test.npz",
         "digits.csv-train.npz",
     ]
+
+
+@pytest.mark.parametrize("count", [2, 4, 5])
+def test_a_small_file_gives_one_picture_for_testing(tmp_path: Path, count: int) -> None:
+    rows = [",".join([str(number), *["7"] * 783, "255"]) for number in range(count)]
+    (tmp_path / "digits.csv").write_text("\n".join(rows))
+    parts = [load_dataset(tmp_path / "digits.csv", split, cache_dir=tmp_path) for split in ("train", "test")]
+    assert list(map(len, parts)) == [count - 1, 1]
+
+
+def test_a_single_picture_is_too_few(tmp_path: Path) -> None:
+    (tmp_path / "digits.csv").write_text(
+        "label" + ",".join(map("p{}".format, range(785))) + "\n3" + ",255" * 784
+    )
+    with pytest.raises(DataError, match=r"digits.csv: only one picture; wanted"):
+        load_dataset(tmp_path / "digits.csv", cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize(("dtype", "code"), [(np.float32, 0x0D), (np.uint8, 0x08)])
+def test_idx_pictures_from_zero_to_one_are_not_scaled_again(tmp_path: Path, dtype: type, code: int) -> None:
+    write_idx_set(tmp_path / "mine", packed=False)
+    pixels = np.random.default_rng(0).random((30, 28, 28)).astype(np.float32).round().astype(dtype)
+    (tmp_path / "mine" / "train-images-idx3-ubyte").write_bytes(idx_bytes(pixels, code))
+    images = load_dataset(tmp_path / "mine", cache_dir=tmp_path / "cache").images
+    np.testing.assert_array_equal(images[..., 0], pixels)
 
 
 def test_one_idx_file_is_half_of_a_data_set(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistweb.data import DataError, Dataset, read_arff, read_csv
+from mnistweb.data import DataError, Dataset, load_dataset, read_arff, read_csv
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (12, 784)) * (RNG.random((12, 784)) < 0.3)
@@ -51,6 +51,31 @@ def test_the_header_says_which_column_is_the_label(tmp_path: Path, header: str, 
     assert_right(read_csv(written(tmp_path, [header, *rows_of(PIXELS, label_first)])))
 
 
+@pytest.mark.parametrize("header", [f"label,{HEADER}", f"label,{','.join(map(str, range(784)))}", None])
+def test_what_a_spreadsheet_puts_before_a_file_hides_no_row(tmp_path: Path, header: str | None) -> None:
+    lines = [header] * (header is not None) + rows_of(PIXELS, True)
+    lines[0] = f"\ufeff{lines[0]}"
+    assert_right(read_csv(written(tmp_path, lines)))
+
+
+@pytest.mark.parametrize("column", [0, 400, 784])
+def test_a_first_row_with_a_fault_is_no_header(tmp_path: Path, column: int) -> None:
+    first, *rest = rows_of(PIXELS, True)
+    cells = first.split(",")
+    cells[column] = ""
+    with pytest.raises(DataError, match=f"line 1: column {column + 1} is '', not a number"):
+        read_csv(written(tmp_path, [",".join(cells), *rest]))
+
+
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_columns_that_something_else_separates_are_told_apart(
+    tmp_path: Path, separator: str, word: str
+) -> None:
+    lines = [line.replace(",", separator) for line in rows_of(PIXELS, True)]
+    with pytest.raises(DataError, match=f"1 columns, wanted 785; they are separated by {word}"):
+        read_csv(written(tmp_path, lines))
+
+
 def test_the_caller_may_say_which_column_is_the_label(tmp_path: Path) -> None:
     path = written(tmp_path, rows_of(PIXELS, True))
     assert_right(read_csv(path, label="first"))
@@ -75,6 +100,7 @@ def test_a_packed_csv_with_blank_lines_is_read(tmp_path: Path) -> None:
         (",".join(["1"] * 786), "line 5: 786 columns, wanted 785"),
         (",".join(["1"] * 784 + ["x"]), "line 5: column 785 is 'x', not a number"),
         (",".join(["1"] * 400 + [""] + ["1"] * 384), "line 5: column 401 is '', not a number"),
+        (",".join(["1"] * 784 + ["1_0"]), "line 5: column 785 is '1_0', not a number"),
         ("Traceback (most recent call last):", "line 5: 1 columns, wanted 785"),
     ],
 )
@@ -110,7 +136,7 @@ def test_values_out_of_range_are_refused(tmp_path: Path, row: list[float], words
 def test_a_label_that_cannot_be_found_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"neither the first nor the last column holds labels"):
         read_csv(written(tmp_path, [",".join(["77"] * 785)]))
-    with pytest.raises(DataError, match='say label="first" or "last"'):
+    with pytest.raises(DataError, match='in a header line, or label="first" or "last"'):
         read_csv(written(tmp_path, [",".join(["7"] * 785)]))
 
 
@@ -119,6 +145,9 @@ def test_a_label_that_cannot_be_found_is_asked_for(tmp_path: Path) -> None:
     [
         (b"", "an empty file"),
         (b"\x89PNG\0\0", "a picture"),
+        (b"BZh91AY&SY\0", "bzip2 archive; unpack it"),
+        (b"PK\x03\x04\0", "a ZIP archive, or an .npz"),
+        ("label,1".encode("utf-16"), "text in UTF-16; save it as UTF-8"),
         (HEADER.encode() + b",label\n", "there are no rows"),
     ],
 )
@@ -140,6 +169,16 @@ def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, words: str)
 )
 def test_arff_is_read_however_its_label_is_declared(tmp_path: Path, label: str) -> None:
     assert_right(read_arff(written(tmp_path, arff_lines(label))))
+
+
+def test_arff_is_read_as_other_programs_write_it(tmp_path: Path) -> None:
+    lines = [
+        line.replace("real", "real [0, 255]").replace("@DATA", "@data % from here on")
+        for line in arff_lines()
+    ]
+    path = written(tmp_path, ["\ufeff" + lines[0], *lines[1:]], "digits.arff")
+    assert_right(read_arff(path))
+    assert len(load_dataset(path, cache_dir=tmp_path)) == 11
 
 
 def test_arff_labels_may_be_quoted(tmp_path: Path) -> None:
