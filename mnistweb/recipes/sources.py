@@ -19,6 +19,8 @@ from mnistweb.recipes.framing import frame_facts
 from mnistweb.recipes.mixing import Source
 from mnistweb.recipes.progress import Progress
 from mnistweb.recipes.recipe import DataSettings, MixSettings
+from mnistweb.weights import WeightsError
+from mnistweb.weights.document import check_labels
 
 # Not the recipe's seed: every recipe chooses by the same pictures, so their validation accuracies compare.
 _SPLIT_SEED = 5000
@@ -61,6 +63,10 @@ def load_training_data(
     """
     progress = progress or Progress()
     train = load_dataset(settings.dataset, "train", data_dir=data_dir)
+    try:
+        check_labels(train.label_names)  # now, and not when a whole training is to be written down
+    except WeightsError as problem:
+        raise RecipeError(f"{train.name} has {len(train.label_names)} classes: {problem}") from problem
     if settings.validation >= len(train):
         raise RecipeError(
             f"data.validation must be below the {len(train):,} training images, got {settings.validation}"

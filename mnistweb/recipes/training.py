@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -71,6 +72,7 @@ def train_recipe(
             held.enter_context(being_trained(run_folder))
         else:
             _refuse_used(run_folder)
+            _refuse_unwritable(run_folder)
         start = _read_checkpoint(run_folder) if resume else None
         check_architecture(recipe.architecture)  # reading and drawing the data may take minutes
         earlier = find_model(recipe.training.start_from) if recipe.training.start_from and not start else None
@@ -180,6 +182,14 @@ def _fit(
 def _refuse_used(run_folder: Path) -> None:
     if (run_folder / SETTINGS).exists():
         raise RunError(f"{run_folder} already holds a run; resume it, or choose another folder")
+
+
+def _refuse_unwritable(run_folder: Path) -> None:
+    """Say before the data are read and drawn what would else come up after minutes."""
+    nearest = next(path for path in (run_folder, *run_folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        reason = "cannot be written" if nearest.is_dir() else "is no folder"
+        raise RunError(f"{run_folder} cannot hold a run: {nearest} {reason}")
 
 
 def _first_facts(recipe: Recipe, data: TrainingData, run_folder: Path) -> dict[str, Any]:

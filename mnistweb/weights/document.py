@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -102,9 +102,7 @@ def from_document(document: Any) -> SavedModel:
         raise WeightsError(f"missing keys {missing}, unknown keys {unknown}"[:300])
     if not _same(list(_sequence(document, "input_shape")), list(INPUT_SHAPE)):
         raise WeightsError(f"input shape {document['input_shape']!r:.60}; wanted {list(INPUT_SHAPE)}")
-    labels = tuple(_sequence(document, "labels"))
-    if not all(map(_is_label, labels)) or not len(set(labels)) == len(labels) == len(DIGITS):
-        raise WeightsError(f"labels {labels!r:.80}; wanted {len(DIGITS)} different short texts")
+    labels = check_labels(_sequence(document, "labels"))
     return SavedModel(
         name=check_model_name(document["name"]),
         model=_build(plain_facts(document["layers"], where="layers"), document, classes=len(labels)),
@@ -118,6 +116,14 @@ def from_document(document: Any) -> SavedModel:
 def is_document(value: Any) -> bool:
     """Whether this is a document of ours, right or wrong."""
     return isinstance(value, dict) and _same(value.get("format"), FORMAT)
+
+
+def check_labels(labels: Sequence[object]) -> tuple[str, ...]:
+    """The names of the classes if a weights file can hold them; WeightsError otherwise."""
+    names = tuple(label for label in labels if _is_label(label))
+    if not len(set(names)) == len(names) == len(labels) == len(DIGITS):
+        raise WeightsError(f"labels {tuple(labels)!r:.80}; wanted {len(DIGITS)} different short texts")
+    return names
 
 
 def check_model_name(name: object) -> str:
@@ -226,5 +232,5 @@ def _thresholds(document: Mapping[str, Any]) -> dict[str, float]:
     return verdict
 
 
-def _is_label(label: Any) -> bool:
+def _is_label(label: object) -> TypeGuard[str]:
     return isinstance(label, str) and 0 < len(label) <= 40 and label.isprintable()

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mnistweb.data.errors import MissingDataError
 from mnistweb.nn.errors import DivergedError
@@ -131,6 +132,31 @@ def test_a_model_that_is_not_there_to_start_from_is_missed_before_data_are_read(
     with pytest.raises(WeightsError, match="there is no model 'nobody' and no such file"):
         train_recipe(small_recipe(dataset, **missing), run_folder=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_classes_that_no_weights_file_can_hold_are_refused_before_training(tmp_path):
+    for number, shape in enumerate(("disc", "ring", "star")):
+        (tmp_path / "shapes" / shape).mkdir(parents=True)
+        for place in range(5):
+            picture = Image.new("L", (40, 40), 255)
+            picture.paste(0, (4 + 5 * number, 5 + place, 20, 30))
+            picture.save(tmp_path / "shapes" / shape / f"{place}.png")
+    recipe = small_recipe(tmp_path / "shapes", **{"data.validation": 3, "training.batch_size": 2})
+    with pytest.raises(
+        RecipeError, match=r"shapes/train has 3 classes: labels .*; wanted 10 different short"
+    ):
+        train_recipe(recipe, run_folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_place_that_cannot_hold_a_run_is_noticed_before_data_are_read(tmp_path, monkeypatch):
+    recipe = small_recipe(tmp_path / "no data either")
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=f"run cannot hold a run: {tmp_path}/file is no folder"):
+        train_recipe(recipe, run_folder=tmp_path / "file" / "new" / "run")
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    with pytest.raises(RunError, match=f"run cannot hold a run: {tmp_path} cannot be written"):
+        train_recipe(recipe, run_folder=tmp_path / "new" / "run")
 
 
 def test_hash_of_the_data_seed_and_accuracies_are_in_a_plain_file(recipe, tmp_path):
