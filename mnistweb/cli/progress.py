@@ -40,8 +40,9 @@ class PlainProgress(Progress):
 
     def end(self) -> None:
         seconds = time.monotonic() - self._began
-        if seconds >= 1 and not self._title.startswith("epoch"):
+        if seconds >= 1 and self._title and not self._title.startswith("epoch"):
             click.echo(f"{self._title}: done in {seconds:.0f} s")
+        self._title = ""  # a stage that never began may be ended too
 
     def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
         click.echo(epoch_line(row, epochs))

@@ -17,7 +17,7 @@ from mnistweb.cli.data import FetchProgress
 from mnistweb.cli.progress import progress_for
 from mnistweb.data.download import fetch
 from mnistweb.data.errors import DataError
-from mnistweb.nn.errors import NetworkError
+from mnistweb.nn.errors import DivergedError, NetworkError
 from mnistweb.recipes.architecture import check_architecture
 from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.files import load_recipe, recipe_names, write_recipe
@@ -176,7 +176,7 @@ def train(
     except (DataError, RecipeError, RunError, NetworkError, WeightsError, OSError) as problem:
         progress.failed(problem)
         click.echo(f"Error: {problem}", err=True)
-        if isinstance(problem, NetworkError):
+        if isinstance(problem, DivergedError):
             _say_how_to_resume(run_folder)
         sys.exit(1)
     finally:

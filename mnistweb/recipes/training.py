@@ -44,6 +44,7 @@ from mnistweb.recipes.sources import OWN, PHOTOS, TrainingData, load_training_da
 from mnistweb.weights import SavedModel, WeightsError, read_pickle, write_model, write_pickle
 from mnistweb.weights.installed import find_model
 
+_OF_THE_DATA = ("data_sha256", "strokes_sha256")
 _OF_THE_START = ("start_from", "start_from_sha256", "epochs_before", "seconds_before")
 _INITIAL_WEIGHTS = 1  # tells the random numbers of the weights from those of the batches
 
@@ -62,9 +63,9 @@ def train_recipe(
     if it has settings alone, and gives bit for bit what it would have given without the interruption. The
     test set is measured once, at the end.
 
-    Raises RunError when the folder already holds a run, or has none to resume; DataError, RecipeError, and
-    WeightsError for what it shall start from, before anything is written; DivergedError when the numbers run
-    away; the last checkpoint is kept.
+    Raises RunError when the folder already holds a run, has none to resume or one of other data; DataError,
+    RecipeError, and WeightsError for what it shall start from, before anything is written; DivergedError when
+    the numbers run away; the last checkpoint is kept.
     """
     progress = progress or Progress()
     with ExitStack() as held:
@@ -83,6 +84,7 @@ def train_recipe(
         if earlier:
             data.facts |= _begin_with(model, earlier)
         elif start:
+            _refuse_other_data(run_folder, data)
             data.facts |= _begun_with(run_folder)
         batches = MixedBatches(
             data.sources,
@@ -135,6 +137,21 @@ def _begun_with(run_folder: Path) -> dict[str, Any]:
     except RunError:  # broken, and about to be replaced
         return {}
     return {key: facts[key] for key in _OF_THE_START if key in facts}
+
+
+def _refuse_other_data(run_folder: Path, data: TrainingData) -> None:
+    """What was learned so far and what would come would belong to no data set that anybody could name."""
+    try:
+        facts = read_facts(run_folder)
+    except RunError:  # broken, and about to be replaced
+        return
+    for key in _OF_THE_DATA:
+        before, now = facts.get(key), data.facts.get(key)
+        if before is not None and before != now:
+            raise RunError(
+                f"{run_folder} began with other data, {key} {before!s:.16}, now {now!s:.16}; "
+                "bring those back, or start a new run"
+            )
 
 
 def _fit(

@@ -154,6 +154,23 @@ def test_a_used_run_folder_is_left_alone(dataset, tmp_path):
     assert (tmp_path / "run" / MODEL).read_bytes() == before
 
 
+def test_a_run_that_is_over_tells_of_no_stage_that_never_began(dataset, tmp_path):
+    assert run(*small(dataset, "--run-folder", tmp_path / "run")).exit_code == 0
+    result = run("--resume", "--run-folder", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "done in" not in result.output
+
+
+def test_settings_that_no_longer_fit_the_checkpoint_are_not_to_be_resumed(dataset, tmp_path):
+    assert run(*small(dataset, "--run-folder", tmp_path / "run")).exit_code == 0
+    settings = tmp_path / "run" / "settings.toml"
+    settings.write_text(settings.read_text().replace("hidden = [16]", "hidden = [17]"))
+    result = run("--resume", "--run-folder", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "must have shape (784, 17), got (784, 16)" in result.output
+    assert "Go on with" not in result.output
+
+
 @pytest.mark.parametrize(("stop", "exit_code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_training_stopped_from_outside_resumes_to_the_same_model(
     dataset, instance, tmp_path, stop, exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from contextlib import nullcontext
 
 import numpy as np
@@ -212,6 +213,21 @@ def test_a_finished_training_can_be_resumed_and_gives_the_same_model(recipe, tmp
     first = train_recipe(recipe, run_folder=tmp_path)
     again = train_recipe(recipe, run_folder=tmp_path, resume=True)
     np.testing.assert_array_equal(first.model.flat_params, again.model.flat_params)
+
+
+def test_a_training_is_not_resumed_with_other_data(tmp_path):
+    dataset = write_tiny_dataset(tmp_path / "tiny")
+    recipe = small_recipe(dataset)
+    with pytest.raises(Killed):
+        train_recipe(recipe, run_folder=tmp_path / "run", progress=KillAfter(1))
+    facts = read_facts(tmp_path / "run")
+    labels = dataset / "train-labels-idx1-ubyte.gz"
+    labels.write_bytes(gzip.compress(gzip.decompress(labels.read_bytes())[:-1] + b"\3"))
+    with pytest.raises(
+        RunError, match=f"began with other data, data_sha256 {facts['data_sha256'][:16]}, now "
+    ):
+        train_recipe(recipe, run_folder=tmp_path / "run", resume=True)
+    assert read_facts(tmp_path / "run") == facts
 
 
 def test_a_training_that_blows_up_says_where_and_keeps_the_last_checkpoint(dataset, tmp_path, monkeypatch):
