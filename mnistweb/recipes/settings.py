@@ -81,6 +81,9 @@ def _read_value(hint: Any, value: Any, path: str, metadata: Mapping[str, Any]) -
         value = float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise RecipeError(f"{path} expected {_NOUNS[hint]}, got {value!r}")
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        # What Python makes of a file's name that is no UTF-8: TOML could not hold it.
+        raise RecipeError(f"{path} expected a text in UTF-8, got {value!r}")
     if metadata.get("choices") is not None and value not in metadata["choices"]:
         raise RecipeError(unknown(f"value of {path}:", value, metadata["choices"]))
     _check_limits(path, value, metadata.get("limits", {}))
