@@ -18,9 +18,34 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, durable: bool
 
     Without `durable` nothing is flushed: for what is written often and may be lost with the power.
 
-    Raises OSError when the disk refuses; the earlier file is then untouched and nothing is left beside it.
+    Raises OSError, which names `path`, when the disk refuses; the earlier file is then untouched and nothing
+    is left beside it.
     """
     path = Path(path)
+    try:
+        _replace(path, data, durable)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # That of a full disk names no file, others the temporary one.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> int:
+    """Remove the temporary files that killed writers left in `folder` and below; returns how many there were.
+
+    Those of writers that are at work stay.
+    """
+    removed = 0
+    for leftover in list(Path(folder).rglob(f"{_TEMPORARY_PREFIX}*{_TEMPORARY_SUFFIX}")):
+        with contextlib.suppress(OSError), leftover.open("rb") as file:
+            _lock(file)  # fails while the writer lives
+            leftover.unlink()  # fails in a folder that is read-only, where they harm nobody
+            removed += 1
+    return removed
+
+
+def _replace(path: Path, data: bytes, durable: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(
         prefix=_TEMPORARY_PREFIX + path.name + "-", suffix=_TEMPORARY_SUFFIX, dir=path.parent
@@ -39,20 +64,6 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, durable: bool
         raise
     if durable:
         _flush_folder(path.parent)
-
-
-def remove_leftovers(folder: str | os.PathLike[str]) -> int:
-    """Remove the temporary files that killed writers left in `folder` and below; returns how many there were.
-
-    Those of writers that are at work stay.
-    """
-    removed = 0
-    for leftover in list(Path(folder).rglob(f"{_TEMPORARY_PREFIX}*{_TEMPORARY_SUFFIX}")):
-        with contextlib.suppress(OSError), leftover.open("rb") as file:
-            _lock(file)  # fails while the writer lives
-            leftover.unlink()  # fails in a folder that is read-only, where they harm nobody
-            removed += 1
-    return removed
 
 
 def _lock(file: IO[bytes]) -> None:

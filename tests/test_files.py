@@ -112,7 +112,7 @@ def test_a_real_limit_on_file_size_leaves_the_old_file(tmp_path):
         ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
         try:
-            with pytest.raises(OSError, match="File too large"):
+            with pytest.raises(OSError, match=f"File too large: '{path}'"):
                 write_atomically(path, bytes(300_000))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -136,8 +136,9 @@ def test_an_error_at_any_step_leaves_the_old_file_and_nothing_else(tmp_path, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(os, step, fail)
-        with pytest.raises(OSError, match=os.strerror(code)):
-            write_atomically(path if step != "mkdir" else tmp_path / "deeper" / "model.pkl", b"new")
+        wanted = path if step != "mkdir" else tmp_path / "deeper" / "model.pkl"
+        with pytest.raises(OSError, match=f"{os.strerror(code)}: '{wanted}'"):
+            write_atomically(wanted, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["model.pkl"]
 
