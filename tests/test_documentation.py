@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import fnmatch
 import json
 import re
 import shlex
@@ -137,6 +138,33 @@ def test_links_between_documents_lead_somewhere() -> None:
         if not (document.parent / target).exists()
     ]
     assert not broken
+
+
+def test_the_source_archive_holds_the_whole_checkout() -> None:
+    """All but what git does not keep either: whoever has the archive can run what README says."""
+    setup = configparser.ConfigParser()
+    setup.read(CHECKOUT / "setup.cfg")
+    packaged = [
+        line.split(" = ")[1].split("/")[0] for line in setup["options"]["package_dir"].strip().splitlines()
+    ]
+    by_itself = [
+        "README.md",
+        "LICENSE",
+        "setup.cfg",
+        "pyproject.toml",
+        "MANIFEST.in",
+        "PKG-INFO",
+        ".git",
+        ".gitignore",
+    ]
+    named = [*packaged, *by_itself, *(CHECKOUT / "MANIFEST.in").read_text().split()]
+    ignored = [line.rstrip("/") for line in (CHECKOUT / ".gitignore").read_text().splitlines()]
+    missing = [
+        path.name
+        for path in CHECKOUT.iterdir()
+        if not any(fnmatch.fnmatch(path.name, each) for each in [*named, *ignored])
+    ]
+    assert not missing
 
 
 def test_the_program_says_its_version() -> None:
