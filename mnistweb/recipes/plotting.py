@@ -29,7 +29,7 @@ def curves_png(runs: Sequence[tuple[str, Sequence[dict[str, float]]]]) -> bytes:
     for place, quantity in enumerate(("loss", "accuracy"), start=1):
         axes = figure.add_subplot(1, 2, place)
         for number, (title, rows) in enumerate(runs):
-            of_run = f"{title}, " if len(runs) > 1 else ""
+            of_run = f"{as_it_is(title)}, " if len(runs) > 1 else ""
             for key, label, dashes in (
                 (f"validation_{quantity}", "validation", "-"),
                 (quantity, "training", "--"),
@@ -40,7 +40,7 @@ def curves_png(runs: Sequence[tuple[str, Sequence[dict[str, float]]]]) -> bytes:
                 if points:
                     style = {"color": f"C{number}", "linestyle": dashes, "marker": marker}
                     axes.plot(*zip(*points, strict=True), label=of_run + label, **style)
-        axes.set_title(f"{runs[0][0]}: {quantity}" if len(runs) == 1 else quantity)
+        axes.set_title(f"{as_it_is(runs[0][0])}: {quantity}" if len(runs) == 1 else quantity)
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
@@ -68,11 +68,19 @@ def draw_confusion(axes: Any, confusion: np.ndarray, labels: Sequence[str], titl
     for row, column in np.argwhere(confusion):
         ink = "white" if mistakes[row, column] > 0.6 * most else "black"
         axes.text(column, row, int(confusion[row, column]), ha="center", va="center", fontsize=8, color=ink)
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set_yticks(range(len(labels)), labels)
+    names = [as_it_is(label) for label in labels]
+    # Beside one another there is room for digits; words would run into each other.
+    slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(names)), names, **(slanted if max(map(len, labels)) > 3 else {}))
+    axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("was read as")
     axes.set_ylabel("was")
-    axes.set_title(title)
+    axes.set_title(as_it_is(title))
+
+
+def as_it_is(text: str) -> str:
+    """A name that people gave, for matplotlib: between two dollars it would read a formula."""
+    return text.replace("$", r"\$")
 
 
 def new_figure(width: float, height: float) -> Any:
