@@ -23,7 +23,7 @@ from mnistweb.recipes.errors import RecipeError, RunError
 from mnistweb.recipes.files import load_recipe, recipe_names, write_recipe
 from mnistweb.recipes.live import LiveProgress
 from mnistweb.recipes.recipe import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Recipe
-from mnistweb.recipes.runs import CHECKPOINT, MODEL, latest_run, new_run_folder, read_settings
+from mnistweb.recipes.runs import CHECKPOINT, MODEL, SETTINGS, latest_run, new_run_folder, read_settings
 from mnistweb.recipes.sources import datasets_needed
 from mnistweb.recipes.training import train_recipe
 from mnistweb.recipes.training_queue import leave_queue
@@ -259,8 +259,10 @@ def _tell_servers() -> None:
 
 
 def _say_how_to_resume(run_folder: Path) -> None:
+    command = f"mnistweb train --resume --run-folder {shlex.quote(str(run_folder))}"
     if (run_folder / CHECKPOINT).exists():
-        command = f"mnistweb train --resume --run-folder {shlex.quote(str(run_folder))}"
         click.echo(f"stopped; the last whole epoch is kept. Go on with: {command}", err=True)
+    elif (run_folder / SETTINGS).exists():
+        click.echo(f"stopped before the first epoch was over. Begin it again with: {command}", err=True)
     else:
         click.echo("stopped before the first epoch was over; nothing to resume", err=True)

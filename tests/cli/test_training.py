@@ -172,6 +172,18 @@ def test_settings_that_no_longer_fit_the_checkpoint_are_not_to_be_resumed(datase
     assert "Go on with" not in result.output
 
 
+def test_a_training_stopped_in_its_first_epoch_begins_again_in_its_folder(dataset, tmp_path, monkeypatch):
+    def interrupted(*words, **named):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mnistweb.recipes.training.fit", interrupted)
+        stopped = run(*small(dataset, "--run-folder", tmp_path / "run"))
+    assert stopped.exit_code == 130
+    assert f"Begin it again with: mnistweb train --resume --run-folder {tmp_path / 'run'}" in stopped.output
+    assert run("--resume", "--run-folder", tmp_path / "run").exit_code == 0
+
+
 @pytest.mark.parametrize(("stop", "exit_code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_training_stopped_from_outside_resumes_to_the_same_model(
     dataset, instance, tmp_path, stop, exit_code
