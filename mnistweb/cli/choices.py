@@ -64,7 +64,7 @@ def dataset_options(command: Callable[..., None]) -> Callable[..., None]:
             "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder with the data files."
         ),
         click.option(
-            "--dataset", default="mnist", show_default=True, help="mnist, fashion-mnist, or a folder."
+            "--dataset", default="mnist", show_default=True, help="mnist, fashion-mnist, or a file or folder."
         ),
         click.option(
             "--on", "set_name", type=click.Choice(list(SETS)), default="test", show_default=True, help=sets
