@@ -29,7 +29,8 @@ Source = str | bytes | list[float | list[float]]
 _COMMAS_OF_A_PICTURE = 28 * 28 + 28  # between 784 numbers in 28 rows, with a few to spare
 _COMMAS_BESIDES = 1000
 
-_predict_json = JsonReader(PredictBody, max_commas=8 * _COMMAS_OF_A_PICTURE)
+_predict_json = JsonReader(PredictBody)
+_batch_json = JsonReader(BatchBody)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def read_one() -> Incoming:
     """The one picture of a request to `/predict` or `/debug-image`. Raises ProblemError."""
     kind = request.mimetype
     if kind == "application/json":
-        body = _predict_json.read(read_body())
+        body = _predict_json.read(read_body(), max_commas=8 * _COMMAS_OF_A_PICTURE)
         source = _one_of(image=body.image, pixels=body.pixels)
         as_it_is = body.pixels is not UNSET and not body.preprocess
         return Incoming([source], _model(body.model or None), as_it_is, frozenset(body.explain))
@@ -92,8 +93,8 @@ def read_several() -> Incoming:
     limit: int = current_app.config["MAX_BATCH_IMAGES"]
     kind = request.mimetype
     if kind == "application/json":
-        reader = JsonReader(BatchBody, max_commas=limit * _COMMAS_OF_A_PICTURE + _COMMAS_BESIDES)
-        body = reader.read(read_body())
+        most = limit * _COMMAS_OF_A_PICTURE + _COMMAS_BESIDES
+        body = _batch_json.read(read_body(), max_commas=most)
         sources = _one_of(images=body.images, pixels=body.pixels)
         incoming = Incoming(
             list(sources), _model(body.model or None), body.pixels is not UNSET and not body.preprocess

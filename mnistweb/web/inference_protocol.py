@@ -51,6 +51,8 @@ _PIXELS = 28 * 28
 _HEADER_LENGTH = "Inference-Header-Content-Length"
 _MOST_DIGITS = 20  # of that header; Python refuses to read a number of more than 4,300, which fit in one
 
+_infer_json = JsonReader(InferBody)
+
 
 @blueprint.get("")
 @describes(ServerMetadataAnswer)
@@ -142,7 +144,7 @@ def _read_request() -> tuple[InferBody, bytes | None]:
             )
         body, raw = body[: int(said)], body[int(said) :]
     most = current_app.config["MAX_BATCH_IMAGES"]
-    return JsonReader(InferBody, max_commas=2 * most * _PIXELS).read(body), raw
+    return _infer_json.read(body, max_commas=2 * most * _PIXELS), raw
 
 
 def _tensor(tensor: InputTensor, raw: bytes | None) -> NDArray[Any]:

@@ -25,18 +25,21 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class JsonReader(Generic[Body]):
-    """Reads bodies of one type. max_commas: the most a body may have, which bounds its numbers' memory."""
+    """Reads bodies of one type. To be made at the start: it evaluates the annotations of the type."""
 
-    def __init__(self, form: type[Body], *, max_commas: int) -> None:
+    def __init__(self, form: type[Body]) -> None:
         self._form = form
-        self._max_commas = max_commas
         self._decoder = msgspec.json.Decoder(form)
         self._keys = [name.encode() for name in form.__struct_encode_fields__]
+        self._description = msgspec.inspect.type_info(form)
 
-    def read(self, body: bytes) -> Body:
-        """The body in its type. Raises ProblemError: not proper JSON 400, another form 422."""
-        if len(body) > self._max_commas and body.count(b",") > self._max_commas:
-            raise ProblemError("too_large", f"The JSON has more than {self._max_commas:,} values.")
+    def read(self, body: bytes, *, max_commas: int) -> Body:
+        """The body in its type. Raises ProblemError: not proper JSON 400, another form 422.
+
+        max_commas: the most it may have, which bounds the memory of its numbers; beyond that 413.
+        """
+        if len(body) > max_commas and body.count(b",") > max_commas:
+            raise ProblemError("too_large", f"The JSON has more than {max_commas:,} values.")
         try:
             value = self._decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -56,16 +59,16 @@ class JsonReader(Generic[Body]):
             return msgspec.convert(value, self._form)
         except msgspec.ValidationError as error:
             # It may name a key of the client's, which is as long as the client likes.
-            words = textwrap.shorten(_in_words(error, self._form), 200, placeholder="...")
+            words = textwrap.shorten(_in_words(error, self._description), 200, placeholder="...")
             raise ProblemError("invalid_body", words) from error
 
 
-def _in_words(error: msgspec.ValidationError, form: type[msgspec.Struct]) -> str:
+def _in_words(error: msgspec.ValidationError, description: msgspec.inspect.Type) -> str:
     """What msgspec says; of words for a choice it would repeat the wrong one and leave out the right ones."""
     if not str(error).startswith("Invalid enum value"):
         return str(error)
     place = str(error).rpartition(" - at ")[2]
-    found: Any = msgspec.inspect.type_info(form)
+    found: Any = description
     for key in re.findall(r"\.(\w+)|\[", place):  # such as `$.explain[0]`
         if key:
             found = next(each.type for each in found.fields if each.encode_name == key)

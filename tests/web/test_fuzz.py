@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from flask import Flask
 
 from mnistweb.web.openapi import described_rules
 from tests.fuzz import bodies, framings
-from tests.fuzz.served import Served, good_bodies, served
+from tests.fuzz.served import PIXELS, Served, good_bodies, served
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,21 @@ def test_odd_bodies_are_answered_as_listed_and_the_server_goes_on(watch: Served,
     watch.close_accounts()
     assert outcomes["200"] > 3
     assert outcomes["422 invalid_body"] > outcomes["200"]
+
+
+def test_words_that_are_no_choice_are_refused_without_evaluating_anything(watch: Served) -> None:
+    """Guard: JsonReader describes its type when it is made; the description evaluates annotations."""
+    tensor = good_bodies()["/v2/models/tiny/infer"][0]["inputs"][0]
+    for route, body in (
+        ("/predict", {"pixels": PIXELS, "explain": ["why"]}),
+        ("/v2/models/tiny/infer", {"inputs": [tensor | {"datatype": "why"}]}),
+    ):
+        answer = watch.server.request(
+            "POST", route, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        assert answer.status == 422
+        assert b"Expected '" in answer.body
+    watch.close_accounts()
 
 
 def test_every_json_route_is_fuzzed(app: Flask) -> None:
