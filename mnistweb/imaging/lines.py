@@ -49,12 +49,11 @@ def _without_lines_across(mask: Mask) -> Mask:
 def _thin_runs_on(lines: Mask, mask: Mask) -> Mask:
     """Those vertical runs of set pixels that meet a line and are hardly thicker than lines are."""
     runs = _numbered_vertical_runs(mask)
-    met = np.unique(runs[lines & mask])
     lengths = np.bincount(runs.ravel())
-    thin = np.zeros(len(lengths), bool)
-    thin[met] = lengths[met] <= min(1.7 * np.median(lengths[met]) + 1, max(1, _THICKNESS * mask.shape[0]))
-    thin[0] = False  # number 0 is what is not set
-    return thin[runs]
+    met = np.zeros(len(lengths), bool)
+    met[runs[lines & mask]] = True
+    thickest = min(1.7 * np.median(lengths[met]) + 1, max(1, _THICKNESS * mask.shape[0]))
+    return (met & (lengths <= thickest))[runs]
 
 
 def _numbered_vertical_runs(mask: Mask) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ again after the changes (`png_mutants.py`, `jpeg_mutants.py`), so that what lies
 from __future__ import annotations
 
 import argparse
+import importlib
 import warnings
 from random import Random
 
@@ -60,6 +61,7 @@ def feed(data: bytes) -> str:
 
 def warm_up() -> None:
     """Whatever is imported late is imported now; from here on a warning is an error."""
+    importlib.import_module("numpy.ma")  # by NumPy's quantiles, which few pictures need
     for data in seeds():
         feed(data)
     warnings.simplefilter("error")
