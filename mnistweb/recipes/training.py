@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -84,8 +84,10 @@ def train_recipe(
         if earlier:
             data.facts |= _begin_with(model, earlier)
         elif start:
-            _refuse_other_data(run_folder, data)
-            data.facts |= _begun_with(run_folder)
+            before = _facts_before(run_folder)
+            _refuse_other_data(run_folder, before, data.facts)
+            # What it began with, if with a model, may be another by now.
+            data.facts |= {key: before[key] for key in _OF_THE_START if key in before}
         batches = MixedBatches(
             data.sources,
             data.shares,
@@ -130,26 +132,20 @@ def _begin_with(model: Sequential, earlier: SavedModel) -> dict[str, Any]:
     return {"start_from": earlier.name, "start_from_sha256": earlier.sha256, **before}
 
 
-def _begun_with(run_folder: Path) -> dict[str, Any]:
-    """What a run knows of the model that it began with, if with any; that may be another by now."""
+def _facts_before(run_folder: Path) -> dict[str, Any]:
+    """What is written down of a run that goes on; nothing if that is broken, and about to be replaced."""
     try:
-        facts = read_facts(run_folder)
-    except RunError:  # broken, and about to be replaced
+        return read_facts(run_folder)
+    except RunError:
         return {}
-    return {key: facts[key] for key in _OF_THE_START if key in facts}
 
 
-def _refuse_other_data(run_folder: Path, data: TrainingData) -> None:
+def _refuse_other_data(run_folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """What was learned so far and what would come would belong to no data set that anybody could name."""
-    try:
-        facts = read_facts(run_folder)
-    except RunError:  # broken, and about to be replaced
-        return
     for key in _OF_THE_DATA:
-        before, now = facts.get(key), data.facts.get(key)
-        if before is not None and before != now:
+        if before.get(key) is not None and before[key] != now.get(key):
             raise RunError(
-                f"{run_folder} began with other data, {key} {before!s:.16}, now {now!s:.16}; "
+                f"{run_folder} began with other data, {key} {before[key]!s:.16}, now {now.get(key)!s:.16}; "
                 "bring those back, or start a new run"
             )
 
@@ -212,13 +208,9 @@ def _refuse_unwritable(run_folder: Path) -> None:
 def _first_facts(recipe: Recipe, data: TrainingData, run_folder: Path) -> dict[str, Any]:
     """What is known of a run before its first step; one that is resumed keeps the date of its start."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    try:
-        started = read_facts(run_folder).get("started", now)
-    except RunError:  # broken, and about to be replaced
-        started = now
     return {
         "name": recipe.name,
-        "started": started,
+        "started": _facts_before(run_folder).get("started", now),
         **data.facts,
         "seed": recipe.training.seed,
         "program_version": mnistweb.__version__,

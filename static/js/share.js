@@ -1,8 +1,8 @@
 // A drawing in a link: its strokes, packed small, travel in the fragment and never reach a server.
 //
-// Bytes: a version and a checksum of two; then for each stroke a byte of flags (1 eraser, 2 pressure), its width in 1/1000 of the sheet,
-// the number of points, and the points as differences to the one before, in 1/1000 of the sheet, a pressure
-// byte after each if flagged. All numbers are variable-length, seven bits to a byte, differences zigzagged.
+// Bytes: a version and a checksum of two; then for each stroke a byte of flags (1 eraser, 2 pressure), its width
+// in 1/1000 of the sheet, the number of points, and the points as differences to the one before, in 1/1000 of the
+// sheet, a pressure byte after each if flagged. All numbers are variable-length, seven bits to a byte, differences zigzagged.
 
 const VERSION = 2;
 const WITHOUT_CHECKSUM = 1; // links that were made earlier; cut off between two strokes they looked whole
